@@ -1,0 +1,89 @@
+"""The command line, ``ignn COMMAND``: finds the command's module, imports it alone and runs it.
+
+A command ``x`` lives in ``ignn_toolbox/commands/x.py`` and offers ``HELP`` and ``EXAMPLES``
+(texts), ``add_arguments(parser)`` and ``run(args) -> int``. The summaries stand here so that
+``ignn --help`` imports none of them.
+"""
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from .version import __version__
+
+COMMANDS = (
+    ("demo", "restore a photograph with the shipped models and compare them"),
+    ("upscale", "super-resolve pictures: files, folders, or one picture from standard input"),
+    ("models", "list the models that ship with the package"),
+    ("import", "convert a checkpoint of other code (IGNN's authors, EDSR-PyTorch)"),
+)
+
+# `import` is a keyword, so its module carries an underscore.
+_MODULES = {"import": "import_"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: The words after ``ignn``; those of the process by default.
+
+    Returns:
+        The exit status: 0 done, 1 a user error or a command's own failure, 130 after Ctrl-C.
+        Wrong usage leaves through argparse with status 2.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0].startswith("-"):
+        return _main_help(argv)
+    name = argv[0]
+    names = [command for command, _ in COMMANDS]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"choose from {', '.join(names)}"
+        print(f"ignn: error: unknown command `{name}`; {hint}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f".commands.{_MODULES.get(name, name)}", __package__)
+    parser = argparse.ArgumentParser(
+        prog=f"ignn {name}",
+        description=module.HELP,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return _guarded(name, module.run, parser.parse_args(argv[1:]))
+
+
+def _main_help(argv: Sequence[str]) -> int:
+    width = max(len(name) for name, _ in COMMANDS)
+    listing = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS)
+    parser = argparse.ArgumentParser(
+        prog="ignn",
+        usage="ignn COMMAND [options]",
+        description="Image super-resolution with internal priors.",
+        epilog=f"commands:\n{listing}\n\n`ignn COMMAND --help` shows a command's options.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"ignn_toolbox {__version__}")
+    parser.parse_args(argv)
+    parser.print_help()
+    return 0
+
+
+def _guarded(name: str, run, args: argparse.Namespace) -> int:
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        print(f"\nignn {name}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`ignn models | head`): nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError, OSError) as error:
+        if os.environ.get("IGNN_DEBUG") == "1":
+            raise
+        print(f"ignn {name}: error: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,132 @@
+"""What ships with the package: bundled configs, and the models that the metafiles describe.
+
+A method's ``configs/<method>/metafile.yml`` lists ``Models``, each with ``Name`` (the grammar name
+of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the configs folder),
+``Weights`` (a file in ``zoo/checkpoints``), ``SHA256``, ``Scale``, ``Parameters``, ``Training``
+(data, its terms, the command) and ``Results``.
+"""
+
+import difflib
+import fnmatch
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .paths import checkpoints_dir, configs_dir
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """One model with shipped weights.
+
+    Attributes:
+        name: Its zoo name, such as ``ignn_tiny_x2``.
+        config: Its config file.
+        weights: Its checkpoint file.
+        sha256: Hexadecimal digest of the checkpoint file.
+        scale: Upscaling factor.
+        parameters: Number of parameters, fixed ones included.
+        training: Data, its terms of use and the command, as the metafile says.
+        results: Measured figures: a list of ``{Dataset, Protocol, PSNR, SSIM}``.
+    """
+
+    name: str
+    config: Path
+    weights: Path
+    sha256: str
+    scale: int
+    parameters: int
+    training: dict[str, Any] = field(default_factory=dict)
+    results: list[dict[str, Any]] = field(default_factory=list)
+
+    def verify(self) -> Path:
+        """Returns the checkpoint's path after comparing its digest with the metafile's.
+
+        Raises:
+            FileNotFoundError: The file is missing.
+            ValueError: The file is not the one that was published.
+        """
+        if not self.weights.is_file():
+            raise FileNotFoundError(
+                f"{self.weights}, the checkpoint of {self.name}, is missing; install again"
+            )
+        digest = hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        if digest != self.sha256:
+            raise ValueError(
+                f"{self.weights} has SHA-256 {digest}, its metafile says {self.sha256}; "
+                "the file is damaged, install again"
+            )
+        return self.weights
+
+
+def zoo_models() -> dict[str, ZooModel]:
+    """The models with shipped weights by zoo name, in the metafiles' order."""
+    models = {}
+    for metafile in sorted(configs_dir().glob("*/metafile.yml")):
+        entries = yaml.safe_load(metafile.read_text(encoding="utf-8")) or {}
+        for entry in entries.get("Models", []):
+            if "Weights" not in entry:
+                continue
+            name = entry.get("Alias", entry["Name"])
+            models[name] = ZooModel(
+                name=name,
+                config=configs_dir() / entry["Config"],
+                weights=checkpoints_dir() / entry["Weights"],
+                sha256=entry["SHA256"],
+                scale=entry["Scale"],
+                parameters=entry["Parameters"],
+                training=entry.get("Training", {}),
+                results=entry.get("Results", []),
+            )
+    return models
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """The zoo names that match a shell pattern, sorted: the models that ship with weights."""
+    return sorted(fnmatch.filter(zoo_models(), pattern))
+
+
+def bundled_configs() -> dict[str, Path]:
+    """The bundled configs that can be trained, by file stem; ``_base_`` parts are left out."""
+    root = configs_dir()
+    files = (path for path in root.rglob("*.py") if "_base_" not in path.relative_to(root).parts)
+    return {path.stem: path for path in sorted(files)}
+
+
+def resolve(name_or_path: str | Path) -> tuple[Path, Path | None]:
+    """Finds a config, and the shipped checkpoint where the name is a zoo name.
+
+    Args:
+        name_or_path: A zoo name (``ignn_tiny_x2``), a config file, the name of a bundled config
+            with or without ``.py``, or its path relative to the configs folder.
+
+    Returns:
+        The config's path, and the verified checkpoint's path or None.
+
+    Raises:
+        FileNotFoundError: Nothing is called so; the message names the nearest that exist.
+    """
+    text = str(name_or_path)
+    models = zoo_models()
+    if text in models:
+        return models[text].config, models[text].verify()
+    path = Path(name_or_path)
+    if path.suffix == ".py" and path.is_file():
+        return path, None
+    configs = bundled_configs()
+    if path.stem in configs and path.suffix in ("", ".py") and len(path.parts) == 1:
+        return configs[path.stem], None
+    inside = (configs_dir() / path).with_suffix(".py")
+    if len(path.parts) == 2 and not path.is_absolute() and inside.is_file():
+        return inside, None
+    raise FileNotFoundError(f"no model or config `{text}`; {_suggestion(text, models, configs)}")
+
+
+def _suggestion(text: str, models: dict[str, ZooModel], configs: dict[str, Path]) -> str:
+    near = difflib.get_close_matches(Path(text).stem, [*models, *configs], n=3, cutoff=0.5)
+    if near:
+        return f"nearest: {', '.join(near)}"
+    return "`ignn models --configs` lists what ships"

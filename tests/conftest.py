@@ -1,0 +1,52 @@
+"""What tests of several rooms share: outside data, golden cases, small networks' files."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors gain nothing from threads, and tests may run side by side."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def repo_dir() -> Path:
+    """The checkout that these tests belong to."""
+    return TESTS.parent
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """The golden cases that the repository carries: a few of those in ``shared_dir``."""
+    return TESTS / "data" / "golden"
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of benchmark data, training data and golden cases beside the checkout.
+
+    ``IGNN_SHARED`` names another place. Tests that need it are skipped where it is absent.
+    """
+    folder = Path(os.environ.get("IGNN_SHARED", TESTS.parents[1] / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"needs the data of {folder} (IGNN_SHARED names another folder)")
+    return folder
+
+
+@pytest.fixture
+def cli(capsys):
+    """Runs ``ignn WORDS...`` in this process: returns its exit status, stdout and stderr."""
+    from ignn_toolbox.cli import main
+
+    def run(*words: object) -> tuple[int, str, str]:
+        status = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

@@ -1,0 +1,85 @@
+"""The dispatcher: help without heavy imports, user errors in one line, honest exit statuses."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ignn_toolbox import cli
+
+
+def test_help_lists_every_command_and_imports_none():
+    code = """
+import sys
+from ignn_toolbox.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print("torch" in sys.modules, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "False"
+    for name, summary in cli.COMMANDS:
+        assert name in done.stdout
+        assert summary in done.stdout
+
+
+@pytest.mark.parametrize("name", [name for name, _ in cli.COMMANDS])
+def test_every_command_shows_help_with_an_example(name, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main([name, "--help"])
+    assert left.value.code == 0
+    assert f"ignn {name}" in capsys.readouterr().out.split("example", 1)[1]
+
+
+def test_unknown_command_names_the_nearest(capsys):
+    assert cli.main(["upscal"]) == 2
+    assert "did you mean `upscale`?" in capsys.readouterr().err
+
+
+def test_module_runs_as_program():
+    command = [sys.executable, "-m", "ignn_toolbox", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("ignn_toolbox ")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (ValueError("scale=7"), 1, "ignn models: error: scale=7"),
+        (FileNotFoundError("no a.png"), 1, "ignn models: error: no a.png"),
+        (KeyboardInterrupt(), 130, "ignn models: stopped"),
+    ],
+)
+def test_errors_become_one_line_and_a_status(error, status, text, capsys, monkeypatch):
+    from ignn_toolbox.commands import models
+
+    def run(args):
+        raise error
+
+    monkeypatch.setattr(models, "run", run)
+    assert cli.main(["models"]) == status
+    assert capsys.readouterr().err.strip() == text
+
+
+def test_debug_variable_keeps_the_traceback(monkeypatch):
+    from ignn_toolbox.commands import models
+
+    def run(args):
+        raise ValueError("scale=7")
+
+    monkeypatch.setattr(models, "run", run)
+    monkeypatch.setenv("IGNN_DEBUG", "1")
+    with pytest.raises(ValueError, match="scale=7"):
+        cli.main(["models"])
+
+
+def test_programming_errors_are_not_hidden(monkeypatch):
+    from ignn_toolbox.commands import models
+
+    def run(args):
+        raise AttributeError("bug")
+
+    monkeypatch.setattr(models, "run", run)
+    with pytest.raises(AttributeError):
+        cli.main(["models"])
