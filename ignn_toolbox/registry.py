@@ -7,6 +7,7 @@ holds it is imported the first time a type is looked up, not when the package is
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOG_PROCESSORS as MMENGINE_LOG_PROCESSORS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
@@ -33,4 +34,5 @@ DATA_SAMPLERS = _child("data sampler", MMENGINE_DATA_SAMPLERS, "engine")
 METRICS = _child("metric", MMENGINE_METRICS, "evaluation")
 LOOPS = _child("loop", MMENGINE_LOOPS, "engine")
 HOOKS = _child("hook", MMENGINE_HOOKS, "engine")
+LOG_PROCESSORS = _child("log processor", MMENGINE_LOG_PROCESSORS, "engine")
 OPTIM_WRAPPERS = _child("optimizer wrapper", MMENGINE_OPTIM_WRAPPERS, "engine")
