@@ -7,7 +7,6 @@ them and does not set its own.
 """
 
 import ast
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,21 +92,16 @@ def dataloaders(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
             yield f"{key}[{index}]", item
 
 
-def quiet_import_warnings() -> None:
-    """Silences mmengine's deprecation notices of its own file clients."""
-    logging.getLogger("mmengine").setLevel(logging.ERROR)
-
-
 def _share_values(config: Config) -> None:
     scale = network_scale(config)
     shared = {"scale": scale, "data_root": config.get("data_root")}
     shared["seed"] = (config.get("randomness") or {}).get("seed")
     shared = {key: value for key, value in shared.items() if value is not None}
     for place, loader in dataloaders(config):
-        for node, registry in _typed(loader, DATASETS, place):
+        for node, registry in _typed(loader.get("dataset"), DATASETS):
             _fill(node, shared, registry, place)
     for key in ("val_evaluator", "test_evaluator"):
-        for node, registry in _typed(config.get(key), METRICS, key):
+        for node, registry in _typed(config.get(key), METRICS):
             _fill(node, shared, registry, key)
 
 
@@ -127,20 +121,16 @@ def _fill(node: dict[str, Any], shared: Mapping[str, Any], registry: Registry, p
             node[key] = value.replace("{scale}", str(scale))
 
 
-def _typed(
-    node: Any, registry: Registry, place: str
-) -> Iterator[tuple[dict[str, Any], Registry]]:
-    nested = {"pipeline": TRANSFORMS, "transforms": TRANSFORMS, "sampler": None}
+def _typed(node: Any, registry: Registry) -> Iterator[tuple[dict[str, Any], Registry]]:
     if isinstance(node, Mapping):
         if "type" in node:
             yield node, registry  # type: ignore[misc]
         for key, value in node.items():
-            inner = nested.get(key, registry)
-            if inner is not None:
-                yield from _typed(value, inner, place)
+            inner = TRANSFORMS if key in ("pipeline", "transforms") else registry
+            yield from _typed(value, inner)
     elif isinstance(node, list | tuple):
         for item in node:
-            yield from _typed(item, registry, place)
+            yield from _typed(item, registry)
 
 
 def _dicts(node: Any) -> Iterator[Mapping[str, Any]]:

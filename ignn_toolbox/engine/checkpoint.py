@@ -1,0 +1,234 @@
+"""Checkpoint files: read without ever running code from them, written whole or not at all.
+
+A checkpoint is ``{"meta": dict, "state_dict": dict}``; one that training resumes from holds the
+optimizer, the schedules and the position in the data beside them. Files written here contain
+tensors and plain Python values only. Files of other mmengine projects hold a few more types;
+they are admitted one by one below, and ``getattr``, which those files call, only reaches the
+handful of functions that mmengine stores.
+"""
+
+import json
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+from mmengine.runner import CheckpointLoader
+
+try:
+    from numpy._core import multiarray
+except ImportError:  # numpy 1.x
+    from numpy.core import multiarray
+
+_GETATTR_ALLOWED = frozenset(
+    [(HistoryBuffer, name) for name in ("min", "max", "current", "mean")]
+    + [(OneCycleParamScheduler, name) for name in ("_annealing_cos", "_annealing_linear")]
+)
+_SPARE_DISK = 32 * 2**20
+_LISTED = 8
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is damaged, unsafe, or made for another network."""
+
+
+def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """Reads a checkpoint; nothing in the file is executed.
+
+    Args:
+        path: A PyTorch file or a ``.safetensors`` file (its ``meta`` entry, if any, is JSON).
+        map_location: Device of the tensors, as for ``torch.load``.
+
+    Returns:
+        What the file holds; bare weights are returned as ``{"meta": {}, "state_dict": weights}``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: The file is truncated, is no checkpoint, or wants to run code.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f"checkpoint {path} does not exist")
+    try:
+        if path.suffix == ".safetensors":
+            return _load_safetensors(path, map_location)
+        with torch.serialization.safe_globals(_safe_globals()):
+            content = torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        wanted = re.search(r"GLOBAL ([\w.]+)|Blocked (\S+)", str(error))
+        detail = f"it refers to `{wanted[1] or wanted[2]}`" if wanted else _first_line(error)
+        raise CheckpointError(
+            f"{path} was refused: {detail}; only tensors and plain values are read, because "
+            "anything else in a checkpoint can run code"
+        ) from None
+    except ImportError:
+        raise
+    except Exception as error:  # damaged files fail in many ways inside torch
+        raise CheckpointError(
+            f"{path} cannot be read: {_first_line(error)}; the file is truncated, damaged or "
+            "no checkpoint"
+        ) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a checkpoint")
+    if "state_dict" not in content and all(isinstance(v, torch.Tensor) for v in content.values()):
+        return {"meta": {}, "state_dict": content}
+    return content
+
+
+def save_checkpoint(content: Mapping[str, Any], path: str | Path) -> None:
+    """Writes a checkpoint under a temporary name, then renames it.
+
+    Whatever happens in between, ``path`` holds either the former file or the whole new one.
+
+    Args:
+        content: Tensors and plain values.
+        path: ``.safetensors`` stores ``state_dict`` and ``meta`` only; any other name is a
+            PyTorch file.
+
+    Raises:
+        OSError: The disk is full or the folder not writable; nothing is left behind.
+    """
+    path = Path(path)
+    _check_free_disk(content, path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        if path.suffix == ".safetensors":
+            _write_safetensors(content, partial)
+        else:
+            with partial.open("wb") as file:
+                torch.save(dict(content), file)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        raise OSError(f"{path} could not be written: {_first_line(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], source: str) -> None:
+    """Copies a checkpoint's weights into a model that they fit entirely.
+
+    Args:
+        model: The restorer, not wrapped for distributed training.
+        checkpoint: What :func:`load_checkpoint` returned.
+        source: The file's name, for the message.
+
+    Raises:
+        CheckpointError: Lists the weights that are missing, left over or of another shape.
+    """
+    weights = checkpoint.get("state_dict", checkpoint)
+    weights = {key.removeprefix("module."): value for key, value in weights.items()}
+    own = model.state_dict()
+    faults = [f"missing {key} {tuple(own[key].shape)}" for key in own if key not in weights]
+    faults += [f"left over {key}" for key in weights if key not in own]
+    faults += [
+        f"{key} is {tuple(weights[key].shape)}, the model has {tuple(own[key].shape)}"
+        for key in own
+        if key in weights and weights[key].shape != own[key].shape
+    ]
+    if faults:
+        more = f"\n  and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        listed = "".join(f"\n  {fault}" for fault in faults[:_LISTED])
+        raise CheckpointError(f"{source} does not fit this model:{listed}{more}")
+    model.load_state_dict(weights)
+
+
+def training_checkpoints(work_dir: str | Path) -> list[Path]:
+    """The files that training wrote for resuming, the newest iteration first."""
+    numbered = {}
+    for path in Path(work_dir).glob("iter_*.pth"):
+        number = re.fullmatch(r"iter_(\d+)", path.stem)
+        if number:
+            numbered[int(number[1])] = path
+    return [numbered[number] for number in sorted(numbered, reverse=True)]
+
+
+def remove_partial_files(work_dir: str | Path) -> None:
+    """Deletes what a killed run left half-written in its folder."""
+    for path in Path(work_dir).glob(".*.partial"):
+        path.unlink(missing_ok=True)
+
+
+def use_safe_loading() -> None:
+    """Makes mmengine read local checkpoints through :func:`load_checkpoint` (``init_cfg`` too)."""
+    CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
+
+
+def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """:func:`load_checkpoint` in the form that mmengine's loader table calls."""
+    return load_checkpoint(filename, map_location)
+
+
+def _restricted_getattr(owner: Any, name: str) -> Any:
+    if any(owner is allowed and name == known for allowed, known in _GETATTR_ALLOWED):
+        return getattr(owner, name)
+    raise pickle.UnpicklingError(f"Blocked getattr({getattr(owner, '__name__', owner)},{name})")
+
+
+def _safe_globals() -> list[Callable | tuple[Callable, str]]:
+    scalars = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")
+    return [
+        HistoryBuffer,
+        OneCycleParamScheduler,
+        (_restricted_getattr, "builtins.getattr"),
+        # Files written under numpy 1.x and 2.x name the module differently.
+        (multiarray._reconstruct, "numpy._core.multiarray._reconstruct"),
+        (multiarray._reconstruct, "numpy.core.multiarray._reconstruct"),
+        (multiarray.scalar, "numpy._core.multiarray.scalar"),
+        (multiarray.scalar, "numpy.core.multiarray.scalar"),
+        np.ndarray,
+        np.dtype,
+        *[type(np.dtype(name)) for name in scalars],
+    ]
+
+
+def _load_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
+    try:
+        from safetensors import safe_open
+    except ImportError as error:
+        raise ImportError(
+            f"{path} needs the package safetensors: pip install safetensors"
+        ) from error
+    with safe_open(path, framework="pt", device=str(map_location or "cpu")) as file:
+        meta = json.loads((file.metadata() or {}).get("meta", "{}"))
+        return {"meta": meta, "state_dict": {key: file.get_tensor(key) for key in file.keys()}}
+
+
+def _write_safetensors(content: Mapping[str, Any], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    weights = {key: value.contiguous() for key, value in content["state_dict"].items()}
+    save_file(weights, path, metadata={"meta": json.dumps(content.get("meta", {}))})
+
+
+def _check_free_disk(content: Any, path: Path) -> None:
+    needed = _tensor_bytes(content)
+    free = shutil.disk_usage(path.parent).free
+    if free < needed + _SPARE_DISK:
+        raise OSError(
+            f"{path} could not be written: it needs {needed / 2**20:.0f} MiB, but only "
+            f"{free / 2**20:.0f} MiB are free on that disk"
+        )
+
+
+def _tensor_bytes(node: Any) -> int:
+    if isinstance(node, torch.Tensor):
+        return node.numel() * node.element_size()
+    if isinstance(node, Mapping):
+        return sum(_tensor_bytes(value) for value in node.values())
+    if isinstance(node, list | tuple):
+        return sum(_tensor_bytes(value) for value in node)
+    return 0
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
