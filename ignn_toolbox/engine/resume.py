@@ -1,0 +1,117 @@
+"""What may and may not change between a run and its continuation."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Sections that decide the numbers of a run; the rest (logging, validation, paths) may change.
+_DECISIVE = (
+    "auto_scale_lr",
+    "channels_last",
+    "data_preprocessor",
+    "model",
+    "optim_wrapper",
+    "param_scheduler",
+    "randomness",
+    "train_dataloader",
+    "custom_hooks",
+)
+# Keys inside them that do not: where the data lie, and how they are brought in.
+_INDIFFERENT = frozenset(
+    "data_root cache cache_dir num_workers persistent_workers prefetch_factor pin_memory".split()
+)
+_MISSING = "(not set)"
+
+
+def check_same_run(meta: Mapping[str, Any], runner: Any, name: str) -> None:
+    """Compares the config that a checkpoint was trained with to the runner's.
+
+    Raises:
+        ValueError: Lists what differs, unless the runner allows a change; then it is logged.
+    """
+    before = meta.get("training_config") or {}
+    changes = list(config_changes(before, plain(runner.cfg.to_dict())))
+    if not changes:
+        return
+    listed = "".join(f"\n  {change}" for change in changes)
+    if not runner.allow_config_change:
+        raise ValueError(
+            f"{name} was trained under another config:{listed}\n"
+            "give --allow-config-change to go on all the same"
+        )
+    runner.logger.warning(f"The config has changed since {name}:{listed}")
+
+
+def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yields ``place: old -> new`` for each difference that changes a run's numbers."""
+    for section in _DECISIVE:
+        yield from _differences(before.get(section), after.get(section), section)
+
+
+def continue_schedules(runner: Any, checkpoint: Mapping[str, Any]) -> None:
+    """Gives the schedules their state back.
+
+    Where the change of the schedules or the optimizer was allowed, the new ones are brought to
+    the run's iteration instead.
+    """
+    schedulers = runner.param_schedulers or []
+    before = checkpoint["meta"].get("training_config") or {}
+    now = plain(runner.cfg.to_dict())
+    sections = ("param_scheduler", "optim_wrapper")
+    changed = any(before.get(section) != now.get(section) for section in sections)
+    if changed and runner.allow_config_change:
+        _restart_schedules(runner, schedulers)
+        return
+    for scheduler, state in zip(schedulers, checkpoint["param_schedulers"], strict=True):
+        scheduler.load_state_dict(state)
+    _tell_extension(runner, before, schedulers)
+
+
+def plain(node: Any) -> Any:
+    """A copy of a config or state in tensors and the types that JSON has (tuples become lists)."""
+    if isinstance(node, Mapping):
+        return {str(key): plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [plain(value) for value in node]
+    if node is None or isinstance(node, bool | int | float | str):
+        return node
+    if hasattr(node, "item") and getattr(node, "size", None) == 1:
+        return node.item()
+    return str(node)
+
+
+def _restart_schedules(runner: Any, schedulers: list[Any]) -> None:
+    optimizer = runner.optim_wrapper.optimizer
+    for group, fresh in zip(optimizer.param_groups, runner.fresh_groups, strict=True):
+        group.update(fresh)
+    for scheduler in schedulers:
+        for _ in range(runner.iter):
+            scheduler.step()
+    rates = ", ".join(f"{group['lr']:.3g}" for group in optimizer.param_groups[:1])
+    runner.logger.info(
+        f"The schedule of the new config takes over at iteration {runner.iter}: lr {rates}"
+    )
+
+
+def _tell_extension(runner: Any, before: Mapping[str, Any], schedulers: list[Any]) -> None:
+    old = (before.get("train_cfg") or {}).get("max_iters")
+    if old is None or old == runner.max_iters:
+        return
+    ends = [f"{type(s).__name__} ends at {s.end}" for s in schedulers if s.end < runner.max_iters]
+    after = f"{'; '.join(ends)}, and the rate stays as it is then" if ends else "it goes on"
+    runner.logger.warning(
+        f"max_iters was {old} and is now {runner.max_iters}; the learning-rate schedule is the "
+        f"one the run began with: {after}. To stretch it, change param_scheduler and give "
+        "--allow-config-change"
+    )
+
+
+def _differences(before: Any, after: Any, place: str) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after} - _INDIFFERENT):
+            old, new = before.get(key, _MISSING), after.get(key, _MISSING)
+            yield from _differences(old, new, f"{place}.{key}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{place}[{index}]")
+    elif before != after:
+        yield f"{place}: {before} -> {after}"

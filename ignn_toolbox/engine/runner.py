@@ -1,0 +1,181 @@
+"""mmengine's runner with checkpoints of our own: safe to read, written whole, resumed exactly."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.utils import apply_to
+
+from ..version import __version__
+from .checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    load_weights,
+    remove_partial_files,
+    save_checkpoint,
+    training_checkpoints,
+)
+from .config import network_scale
+from .resume import check_same_run, continue_schedules, plain
+
+__all__ = ["TrainingRunner"]
+
+
+class TrainingRunner(Runner):
+    """Trains and tests restorers.
+
+    Attributes:
+        allow_config_change: Whether a run may be resumed under another config.
+        latest_metrics: Figures of the last validation; they travel in the checkpoint.
+    """
+
+    allow_config_change: bool = False
+    latest_metrics: dict[str, float] = {}
+
+    def build_model(self, model: Any) -> torch.nn.Module:
+        """Builds the restorer, in the memory format that ``channels_last`` asks for."""
+        built = super().build_model(model)
+        if self.cfg.get("channels_last", False):
+            built = built.to(memory_format=torch.channels_last)
+        return built
+
+    @property
+    def bare_model(self) -> torch.nn.Module:
+        """The restorer without the wrapper of distributed training."""
+        return self.model.module if is_model_wrapper(self.model) else self.model
+
+    def load_or_resume(self) -> None:
+        """Continues a run, or starts from given weights, as ``resume`` and ``load_from`` say."""
+        if self._has_loaded:
+            return
+        if self._resume and self._load_from is None:
+            self._resume_latest()
+        elif self._resume:
+            self.resume(self._load_from)
+        elif self._load_from is not None:
+            self.load_checkpoint(self._load_from)
+        self._has_loaded = True
+
+    def load_checkpoint(  # type: ignore[override]
+        self, filename: str, map_location: Any = "cpu", **_: Any
+    ) -> dict[str, Any]:
+        """Loads weights that must fit the model entirely.
+
+        Raises:
+            CheckpointError: They do not fit, or the file is damaged or unsafe.
+        """
+        checkpoint = load_checkpoint(filename, map_location)
+        self._take_weights(checkpoint, str(filename))
+        self.logger.info(f"Loaded weights from {filename}")
+        return checkpoint
+
+    def resume(self, filename: str, *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """Continues a run from one of its checkpoints.
+
+        Raises:
+            CheckpointError: The file is damaged, unsafe, or holds weights only.
+            ValueError: The run had another config; the message lists what differs.
+        """
+        self._resume_from(load_checkpoint(filename), str(filename))
+
+    @master_only
+    def save_checkpoint(  # type: ignore[override]
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: dict[str, Any] | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict[str, Any] | None = None,
+        by_epoch: bool = True,
+        backend_args: dict[str, Any] | None = None,
+    ) -> None:
+        """Writes a checkpoint of tensors and plain values, whole or not at all.
+
+        Args:
+            out_dir: Folder.
+            filename: File name in it.
+            file_client_args: Of mmengine's signature; must be None.
+            save_optimizer: Whether the optimizer goes in.
+            save_param_scheduler: Whether the learning-rate schedules go in.
+            meta: May hold ``iter``, the iterations done.
+            by_epoch: As in mmengine: False means that the current iteration counts as done.
+            backend_args: Of mmengine's signature; must be None.
+
+        Raises:
+            OSError: The disk is full or the folder not writable.
+        """
+        if file_client_args is not None or backend_args is not None:
+            raise ValueError("checkpoints are written to local folders only")
+        done = (meta or {}).get("iter", self.iter + (0 if by_epoch else 1))
+        checkpoint: dict[str, Any] = {
+            "meta": self._meta(done),
+            "state_dict": _on_cpu(self.bare_model.state_dict()),
+        }
+        if save_optimizer:
+            checkpoint["optimizer"] = _on_cpu(self.optim_wrapper.state_dict())
+            checkpoint["loop"] = self.train_loop.state_dict() | {"iter": done}
+        if save_param_scheduler:
+            schedulers = self.param_schedulers or []
+            checkpoint["param_schedulers"] = [plain(item.state_dict()) for item in schedulers]
+        self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+        save_checkpoint(checkpoint, Path(out_dir) / filename)
+
+    def _meta(self, iterations: int) -> dict[str, Any]:
+        return {
+            "config": plain(self.cfg.model.to_dict()),
+            "scale": network_scale(self.cfg),
+            "toolbox_version": __version__,
+            "metrics": dict(self.latest_metrics),
+            "iter": iterations,
+            "seed": self.seed,
+            "training_config": plain(self.cfg.to_dict()),
+        }
+
+    def _resume_latest(self) -> None:
+        """Takes the newest checkpoint that can be read; all processes take the same one."""
+        found: list[Any] = [None]
+        if is_main_process():
+            remove_partial_files(self.work_dir)
+            found = [self._newest_readable()]
+        broadcast_object_list(found)
+        if found[0] is None:
+            self.logger.info(f"Nothing to resume in {self.work_dir}: starting from iteration 0")
+            return
+        self.resume(found[0])
+
+    def _newest_readable(self) -> str | None:
+        for path in training_checkpoints(self.work_dir):
+            try:
+                load_checkpoint(path)
+            except CheckpointError as error:
+                self.logger.warning(f"{error}; trying the one before")
+            else:
+                return str(path)
+        return None
+
+    def _resume_from(self, checkpoint: dict[str, Any], name: str) -> None:
+        missing = [key for key in ("loop", "optimizer", "param_schedulers") if key not in checkpoint]
+        if missing:
+            raise CheckpointError(
+                f"{name} has no {', '.join(missing)}: it holds weights only and cannot be resumed; "
+                "use load_from to start a new run from it"
+            )
+        check_same_run(checkpoint["meta"], self, name)
+        self._take_weights(checkpoint, name)
+        self.train_loop.load_state_dict(checkpoint["loop"])
+        self.optim_wrapper.load_state_dict(checkpoint["optimizer"])
+        continue_schedules(self, checkpoint)
+        self.latest_metrics = dict(checkpoint["meta"].get("metrics", {}))
+        self.logger.info(f"Resumed {name} at iteration {self.iter}")
+
+    def _take_weights(self, checkpoint: dict[str, Any], name: str) -> None:
+        self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
+        load_weights(self.bare_model, checkpoint, name)
+
+
+def _on_cpu(state: Any) -> Any:
+    return apply_to(state, lambda item: hasattr(item, "cpu"), lambda item: item.detach().cpu())
