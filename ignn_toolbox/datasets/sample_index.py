@@ -1,23 +1,31 @@
-"""The index by which training asks for a sample."""
-
-from typing import Any
+"""An index into a data set that also says which draw of the training stream it is."""
 
 
 class SampleIndex(int):
-    """An index into a data set that knows how many samples were drawn before it.
+    """Index of a sample together with ``draw``, its running number in the training stream.
+
+    Random augmentation is seeded by (seed, draw), so it depends neither on the number of workers
+    nor on where a run was resumed. The arithmetic that mmengine's dataset wrappers do with an
+    index (``RepeatDataset`` takes the remainder, ``ConcatDataset`` subtracts) keeps the draw.
 
     Args:
-        index: Place in the data set.
-        draw: Number of this sample in the run, over all passes and processes. Augmentation is
-            drawn from (seed, draw), so it depends neither on the worker nor on interruptions.
+        index: Index of the sample.
+        draw: Number of the sample in the stream of all processes:
+            ``iteration * global batch size + position in the batch``.
     """
 
     draw: int
 
     def __new__(cls, index: int, draw: int) -> "SampleIndex":
         self = super().__new__(cls, index)
-        self.draw = draw
+        self.draw = int(draw)
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (int(self), self.draw)
+    def __getnewargs__(self) -> tuple[int, int]:
+        return int(self), self.draw
+
+    def __sub__(self, other: int) -> "SampleIndex":
+        return SampleIndex(int(self) - other, self.draw)
+
+    def __mod__(self, other: int) -> "SampleIndex":
+        return SampleIndex(int(self) % other, self.draw)

@@ -1,0 +1,57 @@
+"""Names of images: what a folder holds, and what a text file lists."""
+
+import re
+from pathlib import Path
+
+from .image_io import list_images
+
+SHOWN = 5
+
+
+def files_by_stem(folder: Path) -> dict[str, Path]:
+    """Maps the stems of a folder's images to the files, sorted by name.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: It holds no image, or two of one stem (``a.png`` and ``a.jpg``).
+    """
+    files: dict[str, Path] = {}
+    for path in list_images(folder):
+        if path.stem in files:
+            raise ValueError(
+                f"{folder} holds {files[path.stem].name} and {path.name}: names must differ by "
+                "more than the suffix; remove one"
+            )
+        files[path.stem] = path
+    return files
+
+
+def read_names(path: Path, known: set[str], where: str) -> set[str]:
+    """Reads the stems that a text file lists, one a line.
+
+    Empty lines and lines that start with ``#`` are skipped. An image suffix and what BasicSR
+    writes after the name (``0001_s001.png (480,480,3)``) are dropped.
+
+    Args:
+        path: The text file.
+        known: The stems that exist.
+        where: Where they exist, for the message.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: A listed name is not among ``known``.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path} to read image names from")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    names = [re.sub(r" *\([\d, ]+\)$", "", line) for line in lines if line and line[0] != "#"]
+    stems = {re.sub(r"\.(png|jpe?g|webp|bmp)$", "", name, flags=re.IGNORECASE) for name in names}
+    if stems - known:
+        raise ValueError(f"{path} lists {some(stems - known)}, which is not in {where}")
+    return stems
+
+
+def some(names: set[str]) -> str:
+    """The first few names of a set, and how many more there are."""
+    shown = ", ".join(sorted(names)[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

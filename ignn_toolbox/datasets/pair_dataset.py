@@ -1,0 +1,135 @@
+"""What the data sets of LR/HR pairs have in common: names, cache, seeds and the pipeline."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset, Compose
+
+from ..registry import TRANSFORMS
+from .file_list import files_by_stem, read_names
+from .sample_index import SampleIndex
+
+CACHES = (None, "memory")
+# Folders of these names say what they hold, not which set it is: BasicSR's Set5/GTmod12.
+GENERIC_FOLDERS = ("gt", "hr", "original", "gtmod12", "x2", "x3", "x4")
+
+
+class PairDataset(BaseDataset):
+    """Base of data sets that hand (LR, HR) pairs of 8-bit RGB images to a pipeline.
+
+    The pipeline receives ``dict(lq, gt, scale, name, dataset_name, lq_path, gt_path, rng)`` with
+    ``lq`` (h, w, 3) and ``gt`` (scale h, scale w, 3), uint8 RGB, which it must not change in
+    place. ``rng`` is a generator seeded by (seed, draw) when the data set is indexed by a
+    :class:`SampleIndex`, else ``None``.
+
+    Args:
+        gt_dir: Folder of HR images, or several.
+        scale: Upscaling factor.
+        data_root: Folder that relative paths start from.
+        ann_file: Text file that lists the images to take, one name a line, suffix optional.
+        exclude_file: Text file that lists the images to leave out.
+        pipeline: Transforms.
+        cache: ``'memory'`` keeps decoded pairs (of this process) once they were used.
+        name: Name of the set in logs and tables; the folder's by default.
+        seed: Seed of the augmentation.
+        test_mode: As in mmengine.
+
+    Raises:
+        FileNotFoundError: A folder or list does not exist.
+        ValueError: There is no image, a listed name has no file, two files share a name, or an
+            argument is out of range.
+    """
+
+    def __init__(
+        self,
+        gt_dir: str | Sequence[str],
+        scale: int,
+        *,
+        data_root: str | None = None,
+        ann_file: str | None = None,
+        exclude_file: str | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        cache: str | None = None,
+        name: str | None = None,
+        seed: int = 0,
+        test_mode: bool = False,
+    ) -> None:
+        if not isinstance(scale, int) or scale < 1:
+            raise ValueError(f"scale must be a positive integer, got {scale!r}")
+        if cache not in CACHES:
+            raise ValueError(f"cache must be one of {CACHES}, got {cache!r}")
+        self.scale = scale
+        self.seed = seed
+        self._root = Path(data_root or "")
+        self.gt_dirs = self._folders(gt_dir)
+        self.name = name or _set_name(self.gt_dirs[0])
+        self._ann_file = None if ann_file is None else self._root / ann_file
+        self._exclude_file = None if exclude_file is None else self._root / exclude_file
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] | None = {} if cache else None
+        super().__init__(pipeline=[], test_mode=test_mode)
+        self.pipeline = Compose(
+            [TRANSFORMS.build(item) if isinstance(item, dict) else item for item in pipeline]
+        )
+
+    @abstractmethod
+    def load_pair(self, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Reads or makes one pair.
+
+        Args:
+            info: ``name``, ``gt_path`` and whatever the subclass listed.
+
+        Returns:
+            LR (h, w, 3) and HR (scale h, scale w, 3), uint8 RGB.
+        """
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Lists ``dict(name, gt_path, lq_path)`` of every image, folder by folder."""
+        files = [files_by_stem(folder) for folder in self.gt_dirs]
+        known = {stem for folder in files for stem in folder}
+        where = ", ".join(map(str, self.gt_dirs))
+        wanted = known if self._ann_file is None else read_names(self._ann_file, known, where)
+        if self._exclude_file is not None:
+            wanted = wanted - read_names(self._exclude_file, known, where)
+        if not wanted:
+            raise ValueError(
+                f"no image of {where} is left by {self._ann_file or self._exclude_file}"
+            )
+        return [
+            {"name": stem, "gt_path": str(path), "lq_path": None}
+            for folder in files
+            for stem, path in folder.items()
+            if stem in wanted
+        ]
+
+    def prepare_data(self, idx: int) -> Any:
+        """Runs the pipeline on one pair."""
+        info = self.get_data_info(idx)
+        lq, gt = self._pair(info)
+        rng = None
+        if isinstance(idx, SampleIndex):
+            rng = np.random.default_rng([self.seed, idx.draw])
+        results = {"lq": lq, "gt": gt, "scale": self.scale, "dataset_name": self.name, "rng": rng}
+        for key in ("name", "lq_path", "gt_path"):
+            results[key] = info[key]
+        return self.pipeline(results)
+
+    def _pair(self, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        if self._cache is None:
+            return self.load_pair(info)
+        key = info["sample_idx"]
+        if key not in self._cache:
+            self._cache[key] = self.load_pair(info)
+        return self._cache[key]
+
+    def _folders(self, value: str | Sequence[str]) -> list[Path]:
+        folders = [value] if isinstance(value, str | Path) else list(value)
+        return [self._root / folder for folder in folders]
+
+
+def _set_name(folder: Path) -> str:
+    while folder.name.lower() in GENERIC_FOLDERS and folder.parent.name:
+        folder = folder.parent
+    return folder.name

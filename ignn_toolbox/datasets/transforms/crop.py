@@ -1,0 +1,80 @@
+"""Crops that keep LR and HR aligned."""
+
+from typing import Any
+
+import numpy as np
+
+from ...registry import TRANSFORMS
+from .generator import generator
+
+
+@TRANSFORMS.register_module()
+class PairedRandomCrop:
+    """Cuts a random square out of the LR image and what belongs to it out of the HR image.
+
+    Args:
+        lq_size: Side of the LR crop in pixels; the HR crop's is ``scale`` times that.
+
+    Raises:
+        ValueError: When called, the LR image is smaller than ``lq_size``.
+    """
+
+    def __init__(self, lq_size: int) -> None:
+        if lq_size < 1:
+            raise ValueError(f"lq_size must be positive, got {lq_size}")
+        self.lq_size = lq_size
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        size, scale = self.lq_size, results["scale"]
+        height, width = results["lq"].shape[:2]
+        if min(height, width) < size:
+            raise ValueError(
+                f"the LR image of {results['gt_path']} is {width}x{height}, smaller than the "
+                f"crop of {size}x{size}; use a smaller lq_size or leave the image out"
+            )
+        rng = generator(results, self)
+        top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
+        results["lq"] = results["lq"][top : top + size, left : left + size]
+        top, left, size = top * scale, left * scale, size * scale
+        results["gt"] = results["gt"][top : top + size, left : left + size]
+        return results
+
+    def __repr__(self) -> str:
+        return f"PairedRandomCrop(lq_size={self.lq_size})"
+
+
+@TRANSFORMS.register_module()
+class ModCrop:
+    """Cuts the LR image to a multiple of ``divisor`` at its bottom and right, the HR image along.
+
+    Args:
+        divisor: What the sides of the LR image are to be multiples of.
+
+    Raises:
+        ValueError: When called, the LR image is smaller than ``divisor``.
+    """
+
+    def __init__(self, divisor: int) -> None:
+        if divisor < 1:
+            raise ValueError(f"divisor must be positive, got {divisor}")
+        self.divisor = divisor
+
+    def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
+        if min(results["lq"].shape[:2]) < self.divisor:
+            height, width = results["lq"].shape[:2]
+            raise ValueError(
+                f"the LR image of {results['gt_path']} is {width}x{height}, smaller than "
+                f"divisor={self.divisor}"
+            )
+        results["lq"] = modcrop(results["lq"], self.divisor)
+        results["gt"] = modcrop(results["gt"], self.divisor * results["scale"])
+        return results
+
+    def __repr__(self) -> str:
+        return f"ModCrop(divisor={self.divisor})"
+
+
+def modcrop(image: np.ndarray, divisor: int) -> np.ndarray:
+    """Cuts an image (H, W, ...) to multiples of ``divisor`` at its bottom and right; a view."""
+    height, width = image.shape[:2]
+    return image[: height - height % divisor, : width - width % divisor]
