@@ -1,0 +1,99 @@
+"""The patch graph: which key patches are the nearest neighbours of each query patch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .patches import PatchGrid
+
+
+@dataclass(frozen=True)
+class PatchGraph:
+    """k nearest key patches of every query patch.
+
+    Attributes:
+        index: ``(N, rows, cols, k)`` int64, flat row-major positions in ``key_grid``, nearest first.
+        distance: ``(N, rows, cols, k)`` float32, squared Euclidean distances of the patch vectors.
+        query_grid: Patches of the LR image; ``rows`` and ``cols`` above are its own.
+        key_grid: Patches of the image that was searched (downsampled by ``scale``, or the same).
+        scale: How many times smaller the searched image is, the paper's s; 1 for same-scale search.
+    """
+
+    index: Tensor
+    distance: Tensor
+    query_grid: PatchGrid
+    key_grid: PatchGrid
+    scale: int
+
+    def __post_init__(self) -> None:
+        expected = (self.query_grid.rows, self.query_grid.cols)
+        if self.index.dim() != 4 or tuple(self.index.shape[1:3]) != expected:
+            raise ValueError(
+                f"index must be (N, {expected[0]}, {expected[1]}, k) for its query grid, "
+                f"got {tuple(self.index.shape)}"
+            )
+
+    @property
+    def num_neighbors(self) -> int:
+        return self.index.shape[-1]
+
+    def to(self, device: torch.device | str) -> PatchGraph:
+        """The same graph with its tensors on ``device``."""
+        return PatchGraph(
+            self.index.to(device),
+            self.distance.to(device),
+            self.query_grid,
+            self.key_grid,
+            self.scale,
+        )
+
+    def key_position(self) -> Tensor:
+        """Top left pixel ``(N, rows, cols, k, 2)`` (y, x) of every neighbour in the searched image."""
+        row = torch.div(self.index, self.key_grid.cols, rounding_mode="floor")
+        col = self.index - row * self.key_grid.cols
+        return torch.stack((row, col), dim=-1) * self.key_grid.stride
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to ``path``; readable with ``torch.load(path, weights_only=True)``."""
+        path = Path(path)
+        content = {
+            "index": self.index.cpu(),
+            "distance": self.distance.cpu(),
+            "query_grid": asdict(self.query_grid),
+            "key_grid": asdict(self.key_grid),
+            "scale": self.scale,
+        }
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            torch.save(content, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PatchGraph:
+        """Read a graph written by `save`.
+
+        Raises:
+            ValueError: The file is no saved patch graph.
+        """
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            return cls(
+                content["index"],
+                content["distance"],
+                PatchGrid(**content["query_grid"]),
+                PatchGrid(**content["key_grid"]),
+                content["scale"],
+            )
+        except (KeyError, TypeError, RuntimeError, EOFError) as error:
+            raise ValueError(f"{path} is not a saved PatchGraph: {error}") from error
+        except Exception as error:  # pickle raises many kinds for what is no checkpoint
+            if type(error).__module__ in ("pickle", "_pickle"):
+                raise ValueError(f"{path} is not a saved PatchGraph: {error}") from error
+            raise

@@ -1,0 +1,146 @@
+"""Patch grids and the small patch arithmetic that search and aggregation share.
+
+Layout inside this room: feature maps are ``(N, H, W, C)`` ("rows" of C contiguous floats), because
+a patch is then a few long contiguous runs and gathering one is a memory copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """Square patches on a map, row-major, laid from the top left corner.
+
+    Zero rows and columns are added at the bottom and the right until the last patch ends exactly at
+    the border: for 3x3 patches of stride 2 one row for an even height, none for an odd one
+    (IGNN's ``im2patch``).
+
+    Attributes:
+        height: Height of the map in pixels.
+        width: Width of the map in pixels.
+        size: Side of a patch in pixels.
+        stride: Distance of neighbouring patches in pixels, at most ``size``.
+    """
+
+    height: int
+    width: int
+    size: int = 3
+    stride: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.stride <= self.size:
+            raise ValueError(
+                f"stride must lie in 1..patch_size={self.size} so that patches leave no gap, "
+                f"got {self.stride}"
+            )
+        if min(self.height, self.width) < self.size:
+            raise ValueError(
+                f"a {self.height}x{self.width} map is smaller than one {self.size}x{self.size} "
+                "patch: use a larger image or a smaller patch_size"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Number of patches from top to bottom."""
+        return -(-(self.height - self.size) // self.stride) + 1
+
+    @property
+    def cols(self) -> int:
+        """Number of patches from left to right."""
+        return -(-(self.width - self.size) // self.stride) + 1
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Zero rows added at the bottom and zero columns added at the right."""
+        return self.padded_height - self.height, self.padded_width - self.width
+
+    @property
+    def padded_height(self) -> int:
+        return (self.rows - 1) * self.stride + self.size
+
+    @property
+    def padded_width(self) -> int:
+        return (self.cols - 1) * self.stride + self.size
+
+    def __len__(self) -> int:
+        return self.rows * self.cols
+
+
+def pad_to_grid(features: Tensor, grid: PatchGrid) -> Tensor:
+    """Add the grid's zero rows and columns to a ``(N, H, W, C)`` map."""
+    bottom, right = grid.padding
+    return F.pad(features, (0, 0, 0, right, 0, bottom)) if bottom or right else features
+
+
+def patch_slices(padded: Tensor, grid: PatchGrid) -> list[Tensor]:
+    """Views of a padded ``(N, H', W', ...)`` map, one for each offset inside a patch, row-major.
+
+    The view of offset (a, b) has shape ``(N, rows, cols, ...)`` and holds pixel (a, b) of every patch.
+    """
+    step = grid.stride
+    height, width = (grid.rows - 1) * step + 1, (grid.cols - 1) * step + 1
+    return [
+        padded[:, a : a + height : step, b : b + width : step]
+        for a in range(grid.size)
+        for b in range(grid.size)
+    ]
+
+
+def offset_extent(grid: PatchGrid, offset: int, length: int, count: int) -> int:
+    """How many of ``count`` patches have their pixel ``offset`` inside a map of ``length`` pixels."""
+    return min(count, (length - 1 - offset) // grid.stride + 1)
+
+
+def overlap_weights(
+    grid: PatchGrid, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Reciprocal overlap counts of a grid, separated by axis.
+
+    Returns:
+        ``(rows, size)`` and ``(cols, size)``: the pixel (a, b) of patch (i, j) counts
+        ``first[i, a] * second[j, b]`` in the mean over all patches that cover it.
+    """
+
+    def axis(count: int, length: int) -> Tensor:
+        position = torch.arange(count, device=device)[:, None] * grid.stride
+        position = position + torch.arange(grid.size, device=device)
+        covers = torch.zeros(length, device=device, dtype=dtype)
+        ones = torch.ones(position.numel(), device=device, dtype=dtype)
+        return covers.index_add(0, position.flatten(), ones).reciprocal()[position]
+
+    return axis(grid.rows, grid.padded_height), axis(grid.cols, grid.padded_width)
+
+
+def fold_constant(values: Tensor, grid: PatchGrid) -> Tensor:
+    """Overlap mean of patches that are constant inside: ``(N, rows, cols, C) -> (N, H, W, C)``.
+
+    Differentiable. A pixel's value is the mean of ``values`` over the patches that cover it.
+    """
+    row_weight, col_weight = overlap_weights(grid, values.device, values.dtype)
+    out = _spread(values, grid, row_weight, axis=1, length=grid.height)
+    return _spread(out, grid, col_weight, axis=2, length=grid.width)
+
+
+def _spread(values: Tensor, grid: PatchGrid, weight: Tensor, axis: int, length: int) -> Tensor:
+    """One axis of `fold_constant`: the mean is separable because the counts are."""
+    count = values.shape[axis]
+    shape = list(values.shape)
+    shape[axis] = length
+    out = values.new_zeros(shape)
+    view = [1] * values.dim()
+    view[axis] = count
+    for offset in range(grid.size):
+        valid = offset_extent(grid, offset, length, count)
+        if valid <= 0:
+            continue
+        part = (values * weight[:, offset].reshape(view)).narrow(axis, 0, valid)
+        index = [slice(None)] * values.dim()
+        index[axis] = slice(offset, offset + (valid - 1) * grid.stride + 1, grid.stride)
+        out[tuple(index)] += part
+    return out
