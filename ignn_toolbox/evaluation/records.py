@@ -1,0 +1,80 @@
+"""Per-image records, the plain rows that every table, comparison and report is made from.
+
+A record is a dict with the keys of :data:`FIELDS`. Figures are never rounded before they are
+printed, and a mean is always computed from the records it stands for.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..datasets.image_io import write_bytes
+
+FIELDS = ("dataset", "image", "height", "width", "protocol", "psnr", "ssim", "seconds")
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of one benchmark set under one protocol.
+
+    Attributes:
+        dataset: Name of the set.
+        protocol: Name of the protocol.
+        images: Number of images it is the mean of.
+        psnr: Mean PSNR in dB.
+        ssim: Mean SSIM.
+        seconds: Mean time per image, ``None`` when it was not taken.
+    """
+
+    dataset: str
+    protocol: str
+    images: int
+    psnr: float
+    ssim: float
+    seconds: float | None = None
+
+
+def means(records: Iterable[dict[str, Any]]) -> list[Mean]:
+    """Averages records per (data set, protocol), in the order of their first appearance.
+
+    Raises:
+        ValueError: A figure is nan, or an image appears twice in a set.
+    """
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in records:
+        groups.setdefault((record["dataset"], record["protocol"]), []).append(record)
+    for (dataset, protocol), group in groups.items():
+        names = [record["image"] for record in group]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"image {twice} of {dataset} is scored twice under {protocol}")
+        for record in group:
+            if math.isnan(record["psnr"]) or math.isnan(record["ssim"]):
+                raise ValueError(f"the {protocol} figures of {dataset}/{record['image']} are nan")
+    return [
+        Mean(*key, len(group), _mean(group, "psnr"), _mean(group, "ssim"), _seconds(group))
+        for key, group in groups.items()
+    ]
+
+
+def write_csv(path: str | Path, records: Sequence[dict[str, Any]]) -> None:
+    """Writes records as CSV, one row an image and protocol, figures unrounded."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    write_bytes(path, text.getvalue().encode())
+
+
+def _mean(records: Sequence[dict[str, Any]], key: str) -> float:
+    return math.fsum(record[key] for record in records) / len(records)
+
+
+def _seconds(records: Sequence[dict[str, Any]]) -> float | None:
+    if any(record.get("seconds") is None for record in records):
+        return None
+    return _mean(records, "seconds")
