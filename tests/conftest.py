@@ -39,6 +39,27 @@ def shared_dir() -> Path:
     return folder
 
 
+class _Nearest(torch.nn.Module):
+    """The plainest network there is: every pixel becomes scale x scale pixels."""
+
+    min_size = 1
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, lq: torch.Tensor) -> torch.Tensor:
+        return lq.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+
+
+@pytest.fixture
+def nearest_restorer() -> torch.nn.Module:
+    """A restorer whose result can be foretold: x2 by repeating pixels."""
+    restorer = torch.nn.Module()
+    restorer.network = _Nearest(2)
+    return restorer
+
+
 @pytest.fixture
 def cli(capsys):
     """Runs ``ignn WORDS...`` in this process: returns its exit status, stdout and stderr."""

@@ -1,0 +1,157 @@
+"""Runs many jobs: reading, computing and writing overlap, and one bad file stops no other."""
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from .inferencer import SRInferencer, Target
+from .jobs import Job
+from .picture import SUFFIXES, Picture, decode_picture, read_picture
+from .writer import check_writable_as, encode_picture, write_atomically
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+_READ_AHEAD = 2
+_WRITE_BEHIND = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: The job.
+        status: ``done``, ``skipped`` (its output exists) or ``failed``.
+        message: Why it failed.
+    """
+
+    job: Job
+    status: str
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How outputs are written.
+
+    Attributes:
+        quality: 1 to 100 for JPEG and WebP; None as in :func:`encode_picture`.
+        overwrite: Replace existing files.
+        skip_existing: Leave out jobs whose output exists, rather than failing them.
+    """
+
+    quality: int | None = None
+    overwrite: bool = False
+    skip_existing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise ValueError(f"quality={self.quality} is outside 1..100")
+        if self.overwrite and self.skip_existing:
+            raise ValueError("overwrite and skip_existing exclude each other")
+
+
+def run_jobs(
+    jobs: list[Job],
+    inferencer: SRInferencer,
+    target: Target = Target(),
+    options: WriteOptions = WriteOptions(),
+) -> Iterator[Outcome]:
+    """Restores every job's picture, in order.
+
+    Files are read two ahead and written in the background, each under a temporary name. When the
+    iterator is closed early, reading stops and writes in progress are completed.
+
+    Yields:
+        One outcome a job, in order; failures (unreadable, damaged, vanished or too small pictures,
+        existing outputs, a full disk) do not stop the run.
+    """
+    reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    pending: deque[tuple[Job, Future]] = deque()
+    reading: deque[tuple[Job, Future]] = deque()
+    waiting = iter(jobs)
+
+    def read_on() -> None:
+        for job in waiting:
+            reading.append((job, reader.submit(_read, job, options, inferencer.max_pixels)))
+            if len(reading) >= _READ_AHEAD:
+                return
+
+    try:
+        read_on()
+        while reading:
+            job, picture = reading.popleft()
+            read_on()
+            pending.append((job, _restore(job, picture, inferencer, target, options, writer)))
+            while len(pending) > _WRITE_BEHIND:
+                yield _outcome(*pending.popleft())
+        while pending:
+            yield _outcome(*pending.popleft())
+    finally:
+        reader.shutdown(cancel_futures=True)
+        writer.shutdown()
+
+
+class _SkippedError(Exception):
+    """The job's output exists and is to be left alone."""
+
+
+def _read(job: Job, options: WriteOptions, max_pixels: int) -> Picture:
+    if job.fault:
+        raise ValueError(job.fault)
+    if job.target is not None and job.target.exists():
+        if options.skip_existing:
+            raise _SkippedError
+        if not options.overwrite or job.target.is_dir():
+            advice = "" if job.target.is_dir() else "; use --overwrite or --skip-existing"
+            raise FileExistsError(f"the output {job.target} exists{advice}")
+    if job.source is None:
+        picture = decode_picture(sys.stdin.buffer.read(), job.name, max_pixels)
+    else:
+        picture = read_picture(job.source, max_pixels)
+    named = SUFFIXES.get(job.target.suffix.lower()) if job.target is not None else None
+    return replace(picture, format=job.format or named or picture.format)
+
+
+def _restore(
+    job: Job,
+    reading: Future,
+    inferencer: SRInferencer,
+    target: Target,
+    options: WriteOptions,
+    writer: ThreadPoolExecutor,
+) -> Future:
+    """Computes here, and hands the result to the writer; a failure becomes a failed future."""
+    try:
+        picture = reading.result()
+        height, width, channels = picture.pixels.shape
+        size = target.as_stored(picture.orientation).size(height, width, inferencer.scale)
+        check_writable_as(channels, size, picture.format, job.name)
+        restored = inferencer.restore_picture(picture, target)
+    except Exception as error:
+        failed: Future = Future()
+        failed.set_exception(error)
+        return failed
+    return writer.submit(_write, job, restored, options)
+
+
+def _write(job: Job, picture: Picture, options: WriteOptions) -> None:
+    data = encode_picture(picture, options.quality)
+    if job.target is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        write_atomically(data, job.target, options.overwrite)
+
+
+def _outcome(job: Job, done: Future) -> Outcome:
+    try:
+        done.result()
+    except _SkippedError:
+        return Outcome(job, SKIPPED)
+    except (OSError, ValueError, TypeError, MemoryError, RuntimeError) as error:
+        text = str(error) or type(error).__name__
+        return Outcome(job, FAILED, text if job.name in text else f"{job.name}: {text}")
+    return Outcome(job, DONE)

@@ -1,0 +1,208 @@
+"""Super-resolution of pictures, files or arrays, with the numbers of the network."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..ops.resize import imresize
+from ..zoo.loading import init_model
+from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array, to_tensor
+from .picture import MAX_PIXELS, Picture, read_picture, upright
+
+DEFAULT_MODEL = "ignn_tiny_x2"
+
+Restore = Callable[[Tensor], Tensor]
+Source = str | Path | np.ndarray | Tensor
+
+# ITU-R BT.601, as PNG and JPEG readers turn colour into grey.
+_LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The wanted output size; with nothing set it is the network's scale times the input.
+
+    Attributes:
+        factor: Output size over input size.
+        width: Output width; without ``height`` the aspect ratio is kept.
+        height: Output height; without ``width`` the aspect ratio is kept.
+    """
+
+    factor: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("factor", "width", "height"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}={value} must be positive")
+        if self.factor is not None and (self.width or self.height):
+            raise ValueError(f"factor={self.factor} and a width or height exclude each other")
+
+    def size(self, height: int, width: int, scale: int) -> tuple[int, int]:
+        """Height and width of the output for an input of ``height`` x ``width``."""
+        if self.width and self.height:
+            return self.height, self.width
+        factor: float = self.factor or scale
+        if self.width:
+            factor = self.width / width
+        elif self.height:
+            factor = self.height / height
+        rounded = [max(1, round(side * factor)) for side in (height, width)]
+        return self.height or rounded[0], self.width or rounded[1]
+
+    def as_stored(self, orientation: int) -> "Target":
+        """The same target for pixels that viewers turn by the EXIF ``orientation``."""
+        turned = orientation >= 5
+        return replace(self, width=self.height, height=self.width) if turned else self
+
+
+class SRInferencer:
+    """Super-resolves pictures with one model.
+
+    Args:
+        model: A zoo name, a config, a checkpoint of this toolbox (see :func:`init_model`), or a
+            restorer.
+        checkpoint: Weights to load in place of the model's own.
+        device: Such as ``'cpu'`` or ``'cuda:1'``; by default the first GPU, if there is one.
+        self_ensemble: Average the eight flips and rotations of the input ("x8", IGNN+).
+        amp: Compute in bfloat16 where the device gains from it.
+        compile: Compile the network with ``torch.compile``; pays for many pictures of one size.
+        max_pixels: Larger picture files are refused before they are decoded.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | nn.Module = DEFAULT_MODEL,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
+        *,
+        self_ensemble: bool = False,
+        amp: bool = False,
+        compile: bool = False,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self.device = _device(device)
+        if not isinstance(model, nn.Module):
+            model = init_model(model, checkpoint)
+        elif checkpoint is not None:
+            raise ValueError("a restorer brings its weights; pass a name or config to load others")
+        network = model.to(self.device).eval().network
+        self.scale: int = network.scale
+        self.max_pixels = max_pixels
+        self._restore = _restorer(network, self_ensemble, amp, compile)
+        self._amp = amp
+
+    def __call__(
+        self,
+        inputs: Source | Iterable[Source],
+        *,
+        factor: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Restores pictures one after the other, each when it is asked for.
+
+        Args:
+            inputs: One of the following or an iterable of them: a path; an array ``(H, W)`` or
+                ``(H, W, C)`` with C = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha), uint8,
+                uint16 or floating point in [0, 1]; a tensor ``(C, H, W)`` or ``(N, C, H, W)``,
+                uint8 or floating point in [0, 1].
+            factor: Output size over input size, if not the model's scale.
+            width: Output width; alone it keeps the aspect ratio.
+            height: Output height; alone it keeps the aspect ratio.
+
+        Returns:
+            A lazy iterator of arrays ``(H', W', C)``, or ``(H', W')`` for ``(H, W)``, of the
+            input's dtype, clipped to its range. Pictures from files come upright. The next
+            picture is read while the present one is computed.
+
+        Raises:
+            FileNotFoundError: A file does not exist.
+            TypeError: An input is none of the above.
+            ValueError: A picture cannot be decoded or is too small for the network.
+        """
+        target = Target(factor, width, height)
+        if isinstance(inputs, str | Path | np.ndarray | Tensor):
+            inputs = [inputs]
+        return self._iterate(iter(inputs), target)
+
+    def restore_picture(self, picture: Picture, target: Target = Target()) -> Picture:
+        """Restores a decoded picture; format, EXIF and colour profile stay."""
+        target = target.as_stored(picture.orientation)
+        return replace(picture, pixels=self.restore_pixels(picture.pixels, target))
+
+    def restore_pixels(self, pixels: np.ndarray, target: Target = Target()) -> np.ndarray:
+        """Restores one array ``(H, W, C)``; see :meth:`__call__` for kinds and ranges.
+
+        Colour under fully transparent pixels takes no part: it is replaced by that of the nearest
+        visible pixel before the network sees it.
+        """
+        channels = pixels.shape[2]
+        size = target.size(*pixels.shape[:2], self.scale)
+        alpha = pixels[:, :, channels - 1] if channels in (2, 4) else None
+        colour = pixels[:, :, :3] if channels >= 3 else pixels[:, :, :1]
+        if alpha is not None:
+            colour = fill_transparent(colour, alpha)
+        restored = self._restore_colour(to_tensor(colour), size)
+        if channels < 3:
+            restored = (restored * _LUMA).sum(1, keepdim=True)
+        if alpha is not None:
+            mask = imresize(to_tensor(alpha[:, :, None]), size=size)
+            restored = torch.cat([restored, mask], 1)
+        return to_array(restored, pixels.dtype)
+
+    def _restore_colour(self, lq: Tensor, size: tuple[int, int]) -> Tensor:
+        lq = lq.expand(-1, 3, -1, -1).contiguous().to(self.device)
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self._amp),
+        ):
+            sr = self._restore(lq)
+        sr = sr.float().cpu()
+        return sr if sr.shape[-2:] == size else imresize(sr, size=size)
+
+    def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
+        with ThreadPoolExecutor(1) as reader:
+            following = reader.submit(self._next_pixels, inputs)
+            while (batch := following.result()) is not None:
+                following = reader.submit(self._next_pixels, inputs)
+                for pixels, orientation in batch:
+                    flat = pixels[:, :, None] if pixels.ndim == 2 else pixels
+                    restored = self.restore_pixels(flat, target.as_stored(orientation))
+                    restored = upright(restored, orientation)
+                    yield restored[:, :, 0] if pixels.ndim == 2 else restored
+
+    def _next_pixels(self, inputs: Iterator[Source]) -> list[tuple[np.ndarray, int]] | None:
+        source = next(inputs, None)
+        if source is None:
+            return None
+        if isinstance(source, str | Path):
+            picture = read_picture(source, self.max_pixels)
+            return [(picture.pixels, picture.orientation)]
+        if isinstance(source, Tensor):
+            return [(pixels, 1) for pixels in tensor_to_arrays(source)]
+        return [(checked_array(source), 1)]
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is unknown; use cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={str(device)!r} is asked for, but torch finds no CUDA GPU here")
+    return device
+
+
+def _restorer(network: nn.Module, self_ensemble: bool, amp: bool, compile: bool) -> Restore:
+    restore: Restore = torch.compile(network) if compile else network
+    return restore

@@ -1,0 +1,147 @@
+"""Which files a run reads and writes: folders walked, structure mirrored, no surprises."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .picture import SUFFIXES
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to restore.
+
+    Attributes:
+        source: The file to read; None for standard input.
+        target: The file to write; None for standard output.
+        format: Format to write; None keeps the input's, which is known only after reading.
+        fault: Why the job cannot be done; it is reported and nothing is read.
+    """
+
+    source: Path | None
+    target: Path | None
+    format: str | None = None
+    fault: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "standard input" if self.source is None else str(self.source)
+
+
+@dataclass(frozen=True)
+class OutputRules:
+    """How targets are named.
+
+    Attributes:
+        format: Write all pictures in this format; None keeps each one's own.
+        suffix: Added to the file's stem.
+    """
+
+    format: str | None = None
+    suffix: str = ""
+
+
+def plan_jobs(inputs: Iterable[str], output: str, rules: OutputRules) -> list[Job]:
+    """Pairs every input picture with its output file.
+
+    Args:
+        inputs: Files, folders (walked recursively, in the order of names), or ``-`` alone.
+        output: A folder, which mirrors each input folder's structure; a file name, for a single
+            input file; or ``-`` for standard output.
+        rules: See :class:`OutputRules`.
+
+    Returns:
+        One job a picture. Jobs that cannot be done carry their fault: a target equal to its
+        source or to an earlier target, a folder that cannot be listed, an input that is missing.
+
+    Raises:
+        ValueError: Nothing to do, or streams mixed with files.
+    """
+    inputs = list(inputs)
+    if STREAM in inputs or output == STREAM:
+        return [_stream_job(inputs, output, rules)]
+    as_file = len(inputs) == 1 and _is_file_name(inputs[0], Path(output))
+    if as_file:
+        target = Path(output)
+        file_format = SUFFIXES[target.suffix.lower()]
+        if rules.format not in (None, file_format):
+            raise ValueError(f"{output} is no name for a {rules.format} file")
+        jobs = [Job(Path(inputs[0]), target, file_format)]
+    elif Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():
+        raise ValueError(f"-o {output} is a file name, but several pictures need a folder")
+    else:
+        jobs = list(_folder_jobs(inputs, Path(output), rules))
+    if not jobs:
+        raise ValueError(f"no pictures ({', '.join(SUFFIXES)}) in {', '.join(inputs)}")
+    return _marked_collisions(jobs)
+
+
+def _stream_job(inputs: list[str], output: str, rules: OutputRules) -> Job:
+    if len(inputs) != 1:
+        raise ValueError("standard input and output (-) take one picture at a time")
+    source = None if inputs[0] == STREAM else Path(inputs[0])
+    if source is not None and source.is_dir():
+        raise ValueError(f"{source} is a folder; standard output takes one picture")
+    if output == STREAM:
+        return Job(source, None, rules.format)
+    target = Path(output)
+    if target.suffix.lower() not in SUFFIXES or target.is_dir():
+        raise ValueError(f"-o {output}: a picture from standard input needs a file name or -")
+    return Job(source, target, SUFFIXES[target.suffix.lower()])
+
+
+def _is_file_name(source: str, output: Path) -> bool:
+    return output.suffix.lower() in SUFFIXES and not output.is_dir() and not Path(source).is_dir()
+
+
+def _folder_jobs(inputs: list[str], output: Path, rules: OutputRules) -> Iterator[Job]:
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            yield from _walk(path, output, rules)
+        elif not path.exists():
+            yield Job(path, None, fault=f"{path} does not exist")
+        else:
+            yield Job(path, _target(path, Path(path.name), output, rules), rules.format)
+
+
+def _walk(root: Path, output: Path, rules: OutputRules) -> Iterator[Job]:
+    faults: list[OSError] = []
+    inside = output.resolve()
+    for folder, folders, files in os.walk(root, onerror=faults.append):
+        # A second run must not restore the first one's results.
+        folders[:] = sorted(name for name in folders if (Path(folder) / name).resolve() != inside)
+        for name in sorted(files):
+            path = Path(folder) / name
+            if path.suffix.lower() in SUFFIXES:
+                yield Job(path, _target(path, path.relative_to(root), output, rules), rules.format)
+    for error in faults:
+        yield Job(Path(error.filename), None, fault=f"cannot be listed: {error.strerror}")
+
+
+def _target(source: Path, relative: Path, output: Path, rules: OutputRules) -> Path:
+    suffix = f".{rules.format}" if rules.format else source.suffix
+    if rules.format and SUFFIXES.get(source.suffix.lower()) == rules.format:
+        suffix = source.suffix  # photo.jpeg stays .jpeg
+    return output / relative.with_name(f"{relative.stem}{rules.suffix}{suffix}")
+
+
+def _marked_collisions(jobs: list[Job]) -> list[Job]:
+    sources = {job.source.resolve(): job.source for job in jobs if job.source and not job.fault}
+    taken: dict[Path, Job] = {}
+    marked = []
+    for job in jobs:
+        if job.target is not None and not job.fault:
+            target = job.target.resolve()
+            fault = None
+            if target in sources:
+                fault = f"the output {job.target} is the input {sources[target]}"
+            elif target in taken:
+                fault = f"the output {job.target} is also that of {taken[target].name}"
+            taken.setdefault(target, job)
+            job = Job(job.source, job.target, job.format, fault)
+        marked.append(job)
+    return marked

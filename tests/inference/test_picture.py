@@ -1,0 +1,194 @@
+"""Files as users have them survive decoding and encoding; what cannot is refused with a reason."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, ImageOps
+
+from ignn_toolbox.inference.picture import Picture, decode_picture, read_picture, upright
+from ignn_toolbox.inference.writer import check_writable_as, encode_picture, write_atomically
+
+LOSSLESS = [
+    *[("png", dtype, channels) for dtype in ("uint8", "uint16") for channels in (1, 2, 3, 4)],
+    *[("tiff", "uint8", channels) for channels in (1, 2, 3, 4)],
+    *[("tiff", "uint16", channels) for channels in (1, 3, 4)],
+    *[("webp", "uint8", channels) for channels in (3, 4)],
+    *[("bmp", "uint8", channels) for channels in (1, 3)],
+]
+
+
+def noise(dtype: str, channels: int, size=(9, 13)) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.integers(0, np.iinfo(dtype).max + 1, (*size, channels)).astype(dtype)
+
+
+def encoded(image: Image.Image, file_format: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    return Image.fromarray(noise("uint8", 3, (40, 50)))
+
+
+@pytest.mark.parametrize(("file_format", "dtype", "channels"), LOSSLESS)
+def test_lossless_formats_return_the_same_pixels(file_format, dtype, channels):
+    pixels = noise(dtype, channels)
+    read = decode_picture(encode_picture(Picture(pixels, file_format)), "x")
+    assert read.format == file_format
+    assert read.pixels.dtype == pixels.dtype
+    np.testing.assert_array_equal(read.pixels, pixels)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bit_tiff_is_what_an_independent_reader_expects(channels):
+    tifffile = pytest.importorskip("tifffile")
+    pixels = noise("uint16", channels)
+    data = encode_picture(Picture(pixels, "tiff"))
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)), pixels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bit_tiff_of_either_byte_order_is_read(order):
+    tifffile = pytest.importorskip("tifffile")
+    pixels, buffer = noise("uint16", 3), io.BytesIO()
+    tifffile.imwrite(buffer, pixels, byteorder=order, photometric="rgb")
+    np.testing.assert_array_equal(decode_picture(buffer.getvalue(), "x").pixels, pixels)
+
+
+def test_jpeg_is_close_at_the_default_quality_and_smaller_at_a_lower_one():
+    smooth = np.add.outer(np.arange(64), np.arange(64))[:, :, None].repeat(3, 2).astype(np.uint8)
+    picture = Picture(smooth, "jpg")
+    data = encode_picture(picture)
+    assert np.abs(decode_picture(data, "x").pixels.astype(int) - smooth).max() <= 3
+    assert len(encode_picture(picture, quality=20)) < len(data)
+
+
+def test_16_bits_are_rounded_where_the_format_has_8():
+    pixels = np.array([0, 128, 129, 32767, 65406, 65407, 65535], np.uint16).reshape(1, 7, 1)
+    read = decode_picture(encode_picture(Picture(pixels, "bmp")), "x")
+    assert read.pixels.ravel().tolist() == [0, 0, 1, 127, 254, 255, 255]
+
+
+@pytest.mark.parametrize("file_format", ["png", "jpg", "webp", "tiff"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_colour_profile_is_kept(file_format, dtype):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Picture(noise(dtype, 3), file_format, icc_profile=profile)
+    assert decode_picture(encode_picture(picture), "x").icc_profile == profile
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_viewers_see_the_same_side_up(photo, orientation, file_format):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(photo, file_format, exif=exif)
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    picture = decode_picture(data, "x")
+    np.testing.assert_array_equal(upright(picture.pixels, picture.orientation), wanted)
+    for again in ("png", "tiff", "bmp"):
+        rewritten = encode_picture(Picture(picture.pixels, again, picture.exif))
+        seen = ImageOps.exif_transpose(Image.open(io.BytesIO(rewritten)))
+        np.testing.assert_array_equal(np.asarray(seen), wanted)
+
+
+def test_exif_keeps_the_camera_and_forgets_the_size(photo):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    exif.get_ifd(0x8769).update({0xA002: 50, 0xA003: 40, 0x9003: "2020:01:02 03:04:05"})
+    picture = decode_picture(encoded(photo, "JPEG", exif=exif), "x")
+    written = Image.open(io.BytesIO(encode_picture(picture))).getexif()
+    assert (written[0x0112], written[0x010F]) == (6, "Maker")
+    assert dict(written.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05"}
+
+
+def test_palette_and_keyed_transparency_become_channels(photo):
+    palette = photo.quantize(16)
+    pixels = decode_picture(encoded(palette, "PNG"), "x").pixels
+    np.testing.assert_array_equal(pixels, np.asarray(palette.convert("RGB")))
+    pixels = decode_picture(encoded(palette, "PNG", transparency=3), "x").pixels
+    np.testing.assert_array_equal(pixels[:, :, 3] == 0, np.asarray(palette) == 3)
+    grey = photo.convert("L")
+    assert decode_picture(encoded(grey, "PNG", transparency=7), "x").pixels.shape[2] == 2
+    assert decode_picture(encoded(photo.convert("1"), "PNG"), "x").pixels.shape[2] == 1
+
+
+def test_phone_jpeg_with_preview_frames_is_a_still(photo):
+    data = encoded(photo, "MPO", save_all=True, append_images=[photo.resize((20, 16))])
+    picture = decode_picture(data, "x")
+    assert picture.format == "jpg"
+    assert picture.pixels.shape == (40, 50, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda p: b"", "empty"),
+        (lambda p: b"GIF8 not a picture at all", "not a picture|cannot be decoded"),
+        (lambda p: encoded(p, "PNG")[:-900], "truncated"),
+        (lambda p: encoded(p, "JPEG")[:700], "truncated"),
+        (lambda p: encoded(p, "BMP")[:-200], "truncated"),
+        (lambda p: encoded(p, "WEBP", lossless=True)[:-900], "truncated|cannot be decoded"),
+        (lambda p: encoded(p, "TIFF")[:-3000], "truncated|cannot be decoded"),
+        (lambda p: encode_picture(Picture(noise("uint16", 3), "png"))[:-300], "truncated"),
+        (lambda p: encoded(p.convert("CMYK"), "JPEG"), "CMYK"),
+        (lambda p: encoded(p, "GIF"), "GIF"),
+        (lambda p: encoded(p, "GIF", save_all=True, append_images=[p.rotate(90)]), "animated"),
+        (lambda p: encoded(p, "PNG", save_all=True, append_images=[p.rotate(180)]), "animated"),
+        (lambda p: encoded(p, "WEBP", save_all=True, append_images=[p.rotate(180)]), "animated"),
+        (lambda p: encoded(p, "TIFF", save_all=True, append_images=[p]), "several pages"),
+        (lambda p: encoded(p.convert("F"), "TIFF"), "colour mode F"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_with_a_reason(photo, make, reason):
+    with pytest.raises(ValueError, match=f"(?s)photo name.*({reason})"):
+        decode_picture(make(photo), "photo name")
+
+
+def test_decompression_bomb_is_refused_from_its_header_and_may_be_let_in():
+    bomb = encoded(Image.new("1", (30_000, 10_000)), "PNG")
+    assert len(bomb) < 100_000
+    with pytest.raises(ValueError, match=r"30000x10000 = 300,000,000 pixels.*--max-pixels"):
+        decode_picture(bomb, "x")
+    small = encoded(Image.new("L", (100, 50)), "PNG")
+    with pytest.raises(ValueError, match="the limit is 4,999"):
+        decode_picture(small, "x", max_pixels=4_999)
+    assert decode_picture(small, "x", max_pixels=5_000).pixels.shape == (50, 100, 1)
+
+
+def test_missing_files_and_directories_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.png does not exist"):
+        read_picture(tmp_path / "none.png")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(IsADirectoryError, match="folder.png is a directory"):
+        read_picture(tmp_path / "folder.png")
+
+
+def test_formats_without_room_say_so_before_the_work():
+    with pytest.raises(ValueError, match="a.png has transparency, which jpg cannot hold"):
+        check_writable_as(4, (10, 10), "jpg", "a.png")
+    with pytest.raises(ValueError, match="would become 20000x10, webp holds 16383"):
+        check_writable_as(3, (10, 20_000), "webp", "a.png")
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "new" / "größe 1.png"
+    write_atomically(b"first", target)
+    with pytest.raises(FileExistsError):
+        write_atomically(b"second", target)
+    assert target.read_bytes() == b"first"
+    write_atomically(b"second", target, overwrite=True)
+    assert target.read_bytes() == b"second"
+
+    def full_disk(*paths):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(b"third", target, overwrite=True)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert target.read_bytes() == b"second"
