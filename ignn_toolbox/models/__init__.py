@@ -1,0 +1,24 @@
+"""Networks and what they are made of; importing this registers all of them."""
+
+from .aggregators import Aggregated, Aggregator, GraphAgg
+from .backbones import EDSR
+from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
+from .losses import CharbonnierLoss, L1Loss, MSELoss
+from .preprocessor import ImagePreprocessor
+from .restorers import Restorer, SelfEnsemble
+
+__all__ = [
+    "EDSR",
+    "Aggregated",
+    "Aggregator",
+    "CNNEmbedder",
+    "CharbonnierLoss",
+    "GraphAgg",
+    "ImagePreprocessor",
+    "L1Loss",
+    "MSELoss",
+    "RGBEmbedder",
+    "Restorer",
+    "SelfEnsemble",
+    "VGGEmbedder",
+]

@@ -1,0 +1,4 @@
+from .embedders import CNNEmbedder, RGBEmbedder
+from .vgg import VGGEmbedder
+
+__all__ = ["CNNEmbedder", "RGBEmbedder", "VGGEmbedder"]

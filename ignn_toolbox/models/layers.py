@@ -1,0 +1,100 @@
+"""Layers that several backbones and aggregators share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class MeanShift(nn.Module):
+    """Fixed 1x1 convolution ``weight @ rgb + bias`` on RGB images, always in float32.
+
+    Subtracts or adds the data set's mean colour, or normalises for an embedder. Its numbers are
+    frozen parameters, so that checkpoints and parameter counts agree with the field's (EDSR, IGNN).
+
+    Args:
+        shift: Three numbers added to R, G, B (range [0, 1]).
+        scale: Three numbers that R, G, B are multiplied with before.
+    """
+
+    def __init__(self, shift: Sequence[float], scale: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
+        super().__init__()
+        weight = torch.diag(torch.tensor(scale, dtype=torch.float32))
+        self.weight = nn.Parameter(weight.view(3, 3, 1, 1), requires_grad=False)
+        bias = torch.tensor(shift, dtype=torch.float32)
+        self.bias = nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(N, 3, H, W)`` to the same shape."""
+        with torch.autocast(image.device.type, enabled=False):
+            return F.conv2d(image.to(self.weight.dtype), self.weight, self.bias)
+
+
+class ResBlock(nn.Module):
+    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input; no normalisation."""
+
+    def __init__(self, channels: int, res_scale: float = 1.0, kernel_size: int = 3) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
+        self.conv2 = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
+        self.res_scale = res_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to the same shape."""
+        residual = self.conv2(F.relu(self.conv1(x), inplace=True))
+        return torch.add(x, residual, alpha=self.res_scale)
+
+
+class UpsampleStage(nn.Module):
+    """Convolution and pixel shuffle: ``(N, C, H, W) -> (N, out, factor * H, factor * W)``."""
+
+    def __init__(self, channels: int, out_channels: int, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+        self.conv = nn.Conv2d(channels, out_channels * factor**2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.conv(x), self.factor)
+
+
+class Fuse(nn.Module):
+    """Join features with aggregated ones: concatenate, conv, ReLU, conv.
+
+    Args:
+        channels: Channels of the features, kept.
+        extra_channels: Channels of the aggregated features.
+        hidden: Channels between the two convolutions; ``channels`` when ``None``.
+        final_relu: Whether a ReLU follows (IGNN's HR fusion).
+        residual: Whether the result is added to the features, its last convolution starting at zero,
+            so that a trained network keeps its output when an aggregator is put in. The published
+            IGNN replaces the features instead.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        extra_channels: int,
+        hidden: int | None = None,
+        *,
+        final_relu: bool = False,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        hidden = hidden or channels
+        self.conv1 = nn.Conv2d(channels + extra_channels, hidden, 3, padding=1)
+        self.conv2 = nn.Conv2d(hidden, channels, 3, padding=1)
+        self.final_relu = final_relu
+        self.residual = residual
+        if residual:
+            nn.init.zeros_(self.conv2.weight)
+            nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, features: Tensor, extra: Tensor) -> Tensor:
+        joined = torch.cat((features, extra.to(features.dtype)), dim=1)
+        out = self.conv2(F.relu(self.conv1(joined), inplace=True))
+        if self.final_relu:
+            out = F.relu(out, inplace=True)
+        return features + out if self.residual else out

@@ -1,0 +1,107 @@
+"""The trainable whole: preprocessor, network, loss."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from ...datasets.data_sample import SRDataSample
+from ...registry import MODELS
+from .self_ensemble import SelfEnsemble
+
+
+@MODELS.register_module()
+class Restorer(BaseModel):
+    """A restoration network with its loss, in mmengine's three modes.
+
+    Args:
+        network: Config of a backbone.
+        loss: Config of a pixel loss; needed for training only.
+        data_preprocessor: Config of the preprocessor.
+        self_ensemble: Whether ``mode='predict'`` averages over eight flips and transpositions.
+        init_cfg: mmengine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        network: dict,
+        loss: dict | None = None,
+        data_preprocessor: dict | None = None,
+        self_ensemble: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor or {"type": "ImagePreprocessor"}, init_cfg)
+        self.network = MODELS.build(network)
+        self.loss_fn = None if loss is None else MODELS.build(loss)
+        self.self_ensemble = self_ensemble
+
+    @property
+    def scale(self) -> int:
+        return self.network.scale
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[SRDataSample] | None = None,
+        mode: str = "tensor",
+    ) -> Tensor | list[SRDataSample] | dict[str, Tensor]:
+        """Run the network.
+
+        Args:
+            inputs: ``(N, 3, H, W)`` RGB in [0, 1].
+            data_samples: Ground truth and names, one for each image.
+            mode: ``'tensor'`` returns the raw output, ``'predict'`` the samples with ``pred_img``
+                (on the CPU, clamped to [0, 1]), ``'loss'`` a dict with the loss.
+
+        Raises:
+            ValueError: ``mode`` is unknown, or the ground truth is not ``scale`` times the input.
+        """
+        if mode == "tensor":
+            return self.network(inputs)
+        if mode == "predict":
+            return self.predict(inputs, data_samples)
+        if mode == "loss":
+            return self.loss(inputs, data_samples)
+        raise ValueError(f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}")
+
+    def loss(
+        self, inputs: Tensor, data_samples: list[SRDataSample] | None
+    ) -> dict[str, Tensor]:
+        """Training loss of a batch."""
+        if self.loss_fn is None or not data_samples:
+            raise ValueError("mode='loss' needs a loss in the config and data samples with gt_img")
+        self._check_scale(inputs, data_samples)
+        gt = self.data_preprocessor.stack_gt(data_samples)
+        return {"loss": self.loss_fn(self.network(inputs).float(), gt)}
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: list[SRDataSample] | None = None
+    ) -> list[SRDataSample]:
+        """Super-resolve a batch and attach the results to its samples."""
+        if data_samples is None:
+            data_samples = [SRDataSample(metainfo={"scale": self.scale}) for _ in inputs]
+        elif all("gt_img" in sample for sample in data_samples):
+            self._check_scale(inputs, data_samples)
+        network = SelfEnsemble(self.network) if self.self_ensemble else self.network
+        started = time.perf_counter()
+        pred = network(inputs).float().clamp(0, 1).cpu()
+        seconds = (time.perf_counter() - started) / len(inputs)
+        for sample, image in zip(data_samples, pred, strict=True):
+            sample.pred_img = image
+            sample.set_metainfo({"seconds": seconds})
+        return data_samples
+
+    def _check_scale(self, inputs: Tensor, samples: list[SRDataSample]) -> None:
+        expected = tuple(self.scale * n for n in inputs.shape[-2:])
+        for sample in samples:
+            if tuple(sample.gt_img.shape[-2:]) != expected:
+                raise ValueError(
+                    f"{sample.get('name', 'an image')}: a x{self.scale} model makes "
+                    f"{expected[0]}x{expected[1]} of a {inputs.shape[-2]}x{inputs.shape[-1]} input, "
+                    f"but the ground truth is {sample.gt_img.shape[-2]}x{sample.gt_img.shape[-1]}; "
+                    "do the scales of model and data agree?"
+                )
