@@ -4,35 +4,38 @@ A component registers itself where it is written (``@MODELS.register_module()``)
 holds it is imported the first time a type is looked up, not when the package is imported.
 """
 
-from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import LOG_PROCESSORS as MMENGINE_LOG_PROCESSORS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
-from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine import registry as root
 from mmengine.registry import Registry
 
 SCOPE = "ignn_toolbox"
 
 
-def _child(name: str, parent: Registry, *locations: str) -> Registry:
+def _child(parent: Registry, *locations: str) -> Registry:
     return Registry(
-        name,
+        parent.name,
         parent=parent,
         scope=SCOPE,
         locations=[f"{SCOPE}.{location}" for location in locations],
     )
 
 
-MODELS = _child("model", MMENGINE_MODELS, "models")
-DATASETS = _child("dataset", MMENGINE_DATASETS, "datasets")
-TRANSFORMS = _child("transform", MMENGINE_TRANSFORMS, "datasets.transforms")
-DATA_SAMPLERS = _child("data sampler", MMENGINE_DATA_SAMPLERS, "engine")
-METRICS = _child("metric", MMENGINE_METRICS, "evaluation")
-LOOPS = _child("loop", MMENGINE_LOOPS, "engine")
-HOOKS = _child("hook", MMENGINE_HOOKS, "engine")
-LOG_PROCESSORS = _child("log processor", MMENGINE_LOG_PROCESSORS, "engine")
-OPTIM_WRAPPERS = _child("optimizer wrapper", MMENGINE_OPTIM_WRAPPERS, "engine")
+MODELS = _child(root.MODELS, "models")
+DATASETS = _child(root.DATASETS, "datasets")
+TRANSFORMS = _child(root.TRANSFORMS, "datasets.transforms")
+DATA_SAMPLERS = _child(root.DATA_SAMPLERS, "engine")
+METRICS = _child(root.METRICS, "evaluation")
+LOOPS = _child(root.LOOPS, "engine")
+HOOKS = _child(root.HOOKS, "engine")
+LOG_PROCESSORS = _child(root.LOG_PROCESSORS, "engine")
+OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, "engine")
+
+# Nothing of ours is registered in these yet; mmengine warns where a scope has no registry.
+EVALUATOR = _child(root.EVALUATOR)
+FUNCTIONS = _child(root.FUNCTIONS)
+MODEL_WRAPPERS = _child(root.MODEL_WRAPPERS)
+OPTIMIZERS = _child(root.OPTIMIZERS)
+OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS)
+PARAM_SCHEDULERS = _child(root.PARAM_SCHEDULERS)
+VISBACKENDS = _child(root.VISBACKENDS)
+VISUALIZERS = _child(root.VISUALIZERS)
+WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS)

@@ -1,0 +1,23 @@
+"""What mmengine's runner needs from us: loops, checkpoints, hooks, and the start of a run."""
+
+from .checkpoint import use_safe_loading
+from .hooks import InterruptHook, IterationTimer, SafeCheckpointHook, SkipReportHook
+from .log import TrainingLog
+from .loops import IterationTrainLoop, MultiTestLoop, MultiValLoop
+from .optim_wrapper import SafeOptimWrapper
+from .sampler import IterationSampler
+
+__all__ = [
+    "InterruptHook",
+    "IterationSampler",
+    "IterationTimer",
+    "IterationTrainLoop",
+    "MultiTestLoop",
+    "MultiValLoop",
+    "SafeCheckpointHook",
+    "SafeOptimWrapper",
+    "SkipReportHook",
+    "TrainingLog",
+]
+
+use_safe_loading()

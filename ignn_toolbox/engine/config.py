@@ -1,9 +1,10 @@
 """Loads a config: finds it by name or path, applies options and shared values, and checks it.
 
 A config says some things once that many components need: the root folder of the data
-(``data_root``), the upscaling factor (the network's ``scale``) and the seed
-(``randomness.seed``). Here they are handed to every data set, transform and metric that takes
-them and does not set its own.
+(``data_root``), the upscaling factor (the network's ``scale``), the seed (``randomness.seed``),
+and a schedule's batch and crop (``batch_size``; ``lq_size``, a number or ``dict(x2=..., x3=...,
+x4=...)``). Here they are handed to every data set, transform and metric that takes them and does
+not set its own.
 """
 
 import ast
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import Registry
 
-from ..registry import DATASETS, METRICS, SCOPE, TRANSFORMS, Registry
+from ..registry import DATASETS, METRICS, SCOPE, TRANSFORMS
 from ..zoo.index import resolve
 from .config_check import accepted_keys, check_config, find_type
 
@@ -94,15 +96,32 @@ def dataloaders(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
 
 def _share_values(config: Config) -> None:
     scale = network_scale(config)
-    shared = {"scale": scale, "data_root": config.get("data_root")}
-    shared["seed"] = (config.get("randomness") or {}).get("seed")
+    shared = {
+        "scale": scale,
+        "data_root": config.get("data_root"),
+        "lq_size": _for_scale(config.get("lq_size"), scale),
+        "seed": (config.get("randomness") or {}).get("seed"),
+    }
     shared = {key: value for key, value in shared.items() if value is not None}
     for place, loader in dataloaders(config):
         for node, registry in _typed(loader.get("dataset"), DATASETS):
             _fill(node, shared, registry, place)
+        if loader.get("num_workers", 0) == 0:
+            for key in ("persistent_workers", "prefetch_factor"):
+                loader.pop(key, None)
     for key in ("val_evaluator", "test_evaluator"):
         for node, registry in _typed(config.get(key), METRICS):
             _fill(node, shared, registry, key)
+    if "batch_size" in config and "train_dataloader" in config:
+        config.train_dataloader.setdefault("batch_size", config.batch_size)
+
+
+def _for_scale(value: Any, scale: int | None) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    if f"x{scale}" not in value:
+        raise ValueError(f"lq_size={dict(value)} has no entry x{scale} for the network's scale")
+    return value[f"x{scale}"]
 
 
 def _fill(node: dict[str, Any], shared: Mapping[str, Any], registry: Registry, place: str) -> None:

@@ -9,30 +9,28 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmengine.registry import (
-    EVALUATOR,
-    FUNCTIONS,
-    MODEL_WRAPPERS,
-    OPTIM_WRAPPER_CONSTRUCTORS,
-    OPTIMIZERS,
-    PARAM_SCHEDULERS,
-    VISBACKENDS,
-    VISUALIZERS,
-    WEIGHT_INITIALIZERS,
-    Registry,
-)
+from mmengine.registry import Registry
 from torch.utils.data import DataLoader
 
 from ..registry import (
     DATA_SAMPLERS,
     DATASETS,
+    EVALUATOR,
+    FUNCTIONS,
     HOOKS,
     LOG_PROCESSORS,
     LOOPS,
     METRICS,
+    MODEL_WRAPPERS,
     MODELS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
     OPTIM_WRAPPERS,
+    OPTIMIZERS,
+    PARAM_SCHEDULERS,
     TRANSFORMS,
+    VISBACKENDS,
+    VISUALIZERS,
+    WEIGHT_INITIALIZERS,
 )
 
 # Top-level sections that hold components, and where their types are registered.
@@ -61,6 +59,7 @@ _PLAIN = {
 }
 _VALUES = (
     "activation_checkpointing",
+    "batch_size",
     "channels_last",
     "compile",
     "custom_imports",
@@ -71,6 +70,7 @@ _VALUES = (
     "launcher",
     "load_from",
     "log_level",
+    "lq_size",
     "resume",
     "work_dir",
 )

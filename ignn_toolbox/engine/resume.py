@@ -47,11 +47,18 @@ def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
         yield from _differences(before.get(section), after.get(section), section)
 
 
-def continue_schedules(runner: Any, checkpoint: Mapping[str, Any]) -> None:
+def continue_schedules(
+    runner: Any, checkpoint: Mapping[str, Any], fresh: list[dict[str, Any]]
+) -> None:
     """Gives the schedules their state back.
 
-    Where the change of the schedules or the optimizer was allowed, the new ones are brought to
-    the run's iteration instead.
+    Where a change of the schedules or the optimizer was allowed, the new ones are brought to the
+    run's iteration instead.
+
+    Args:
+        runner: The runner; its optimizer has its state already.
+        checkpoint: The checkpoint that is resumed.
+        fresh: The settings (learning rate, betas, ...) that the config gives each parameter group.
     """
     schedulers = runner.param_schedulers or []
     before = checkpoint["meta"].get("training_config") or {}
@@ -59,7 +66,7 @@ def continue_schedules(runner: Any, checkpoint: Mapping[str, Any]) -> None:
     sections = ("param_scheduler", "optim_wrapper")
     changed = any(before.get(section) != now.get(section) for section in sections)
     if changed and runner.allow_config_change:
-        _restart_schedules(runner, schedulers)
+        _restart_schedules(runner, schedulers, fresh)
         return
     for scheduler, state in zip(schedulers, checkpoint["param_schedulers"], strict=True):
         scheduler.load_state_dict(state)
@@ -79,16 +86,18 @@ def plain(node: Any) -> Any:
     return str(node)
 
 
-def _restart_schedules(runner: Any, schedulers: list[Any]) -> None:
+def _restart_schedules(
+    runner: Any, schedulers: list[Any], fresh: list[dict[str, Any]]
+) -> None:
     optimizer = runner.optim_wrapper.optimizer
-    for group, fresh in zip(optimizer.param_groups, runner.fresh_groups, strict=True):
-        group.update(fresh)
+    for group, settings in zip(optimizer.param_groups, fresh, strict=True):
+        group.update(settings)
     for scheduler in schedulers:
         for _ in range(runner.iter):
             scheduler.step()
-    rates = ", ".join(f"{group['lr']:.3g}" for group in optimizer.param_groups[:1])
+    rate = optimizer.param_groups[0]["lr"]
     runner.logger.info(
-        f"The schedule of the new config takes over at iteration {runner.iter}: lr {rates}"
+        f"The schedule of the new config takes over at iteration {runner.iter}: lr {rate:.3g}"
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -20,8 +21,6 @@ from .checkpoint import (
 )
 from .config import network_scale
 from .resume import check_same_run, continue_schedules, plain
-
-__all__ = ["TrainingRunner"]
 
 
 class TrainingRunner(Runner):
@@ -41,6 +40,17 @@ class TrainingRunner(Runner):
         if self.cfg.get("channels_last", False):
             built = built.to(memory_format=torch.channels_last)
         return built
+
+    def get_hooks_info(self) -> str:
+        """The hooks' names, in the order in which they are called."""
+        return ", ".join(type(hook).__name__ for hook in self._hooks)
+
+    def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        self.logger.info(
+            f"ignn_toolbox {__version__}, torch {torch.__version__}, device {get_device()}, "
+            f"{torch.get_num_threads()} threads, {self.world_size} processes, seed {self.seed}; "
+            f"config and logs in {self.log_dir}"
+        )
 
     @property
     def bare_model(self) -> torch.nn.Module:
@@ -120,7 +130,7 @@ class TrainingRunner(Runner):
             checkpoint["loop"] = self.train_loop.state_dict() | {"iter": done}
         if save_param_scheduler:
             schedulers = self.param_schedulers or []
-            checkpoint["param_schedulers"] = [plain(item.state_dict()) for item in schedulers]
+            checkpoint["param_schedulers"] = [item.state_dict() for item in schedulers]
         self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
         save_checkpoint(checkpoint, Path(out_dir) / filename)
 
@@ -167,8 +177,10 @@ class TrainingRunner(Runner):
         check_same_run(checkpoint["meta"], self, name)
         self._take_weights(checkpoint, name)
         self.train_loop.load_state_dict(checkpoint["loop"])
+        groups = self.optim_wrapper.optimizer.param_groups
+        fresh = [{k: v for k, v in group.items() if k != "params"} for group in groups]
         self.optim_wrapper.load_state_dict(checkpoint["optimizer"])
-        continue_schedules(self, checkpoint)
+        continue_schedules(self, checkpoint, fresh)
         self.latest_metrics = dict(checkpoint["meta"].get("metrics", {}))
         self.logger.info(f"Resumed {name} at iteration {self.iter}")
 

@@ -14,23 +14,29 @@ class PairedRandomCrop:
 
     Args:
         lq_size: Side of the LR crop in pixels; the HR crop's is ``scale`` times that.
+        extend: Mirror images that are too small at their bottom and right. The mirrored pair is a
+            pair still: MATLAB's bicubic sees pictures mirrored at their borders.
 
     Raises:
-        ValueError: When called, the LR image is smaller than ``lq_size``.
+        ValueError: When called, the LR image is smaller than ``lq_size`` and not to be extended.
     """
 
-    def __init__(self, lq_size: int) -> None:
+    def __init__(self, lq_size: int, extend: bool = False) -> None:
         if lq_size < 1:
             raise ValueError(f"lq_size must be positive, got {lq_size}")
         self.lq_size = lq_size
+        self.extend = extend
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         size, scale = self.lq_size, results["scale"]
+        if self.extend:
+            results["lq"] = _extended(results["lq"], size)
+            results["gt"] = _extended(results["gt"], size * scale)
         height, width = results["lq"].shape[:2]
         if min(height, width) < size:
             raise ValueError(
                 f"the LR image of {results['gt_path']} is {width}x{height}, smaller than the "
-                f"crop of {size}x{size}; use a smaller lq_size or leave the image out"
+                f"crop of {size}x{size}; use a smaller lq_size or extend=True, or leave it out"
             )
         rng = generator(results, self)
         top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
@@ -40,7 +46,7 @@ class PairedRandomCrop:
         return results
 
     def __repr__(self) -> str:
-        return f"PairedRandomCrop(lq_size={self.lq_size})"
+        return f"PairedRandomCrop(lq_size={self.lq_size}, extend={self.extend})"
 
 
 @TRANSFORMS.register_module()
@@ -78,3 +84,11 @@ def modcrop(image: np.ndarray, divisor: int) -> np.ndarray:
     """Cuts an image (H, W, ...) to multiples of ``divisor`` at its bottom and right; a view."""
     height, width = image.shape[:2]
     return image[: height - height % divisor, : width - width % divisor]
+
+
+def _extended(image: np.ndarray, size: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    if height >= size and width >= size:
+        return image
+    missing = ((0, max(0, size - height)), (0, max(0, size - width)), (0, 0))
+    return np.pad(image, missing, mode="symmetric")

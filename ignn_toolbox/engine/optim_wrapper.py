@@ -1,0 +1,171 @@
+"""The optimizer's step: precision, accumulation, clipping, and batches that are left out."""
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.device import get_device
+from mmengine.optim import OptimWrapper
+
+from ..registry import OPTIM_WRAPPERS
+
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+_MEMORY = 100
+_WARM_UP = 20
+
+
+@OPTIM_WRAPPERS.register_module()
+class SafeOptimWrapper(OptimWrapper):
+    """mmengine's optimizer wrapper with mixed precision on any device and a guard.
+
+    The guard leaves out an update whose loss or gradient norm is not finite, or exceeds
+    ``max_ratio`` times its median over the last 100 updates. With several processes all take the
+    same decision: it rests on the reduced gradient and on the largest loss among them.
+
+    Args:
+        optimizer: The optimizer.
+        accumulative_counts: Iterations whose gradients make one update.
+        clip_grad: Arguments of ``torch.nn.utils.clip_grad_norm_``; None does not clip.
+        precision: ``fp32``, ``bf16`` or ``fp16`` (with loss scaling).
+        max_ratio: Bound of the guard; None turns the guard off.
+        max_skips: Updates in a row that may be left out before training gives up.
+
+    Attributes:
+        skipped: Updates left out so far.
+        skip_reason: Why the current iteration's update was left out, or None.
+
+    Raises:
+        ValueError: An unknown precision, or a bound that is not above 1.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        accumulative_counts: int = 1,
+        clip_grad: dict[str, Any] | None = None,
+        precision: str = "fp32",
+        max_ratio: float | None = None,
+        max_skips: int = 20,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"unknown precision `{precision}`; choose from {', '.join(PRECISIONS)}"
+            )
+        if max_ratio is not None and max_ratio <= 1:
+            raise ValueError(f"max_ratio must be above 1, got {max_ratio}")
+        super().__init__(optimizer, accumulative_counts, clip_grad)
+        self.device = get_device()
+        self.dtype = PRECISIONS[precision]
+        self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
+        self.max_ratio = max_ratio
+        self.max_skips = max_skips
+        self.skipped = 0
+        self.skipped_in_a_row = 0
+        self.skip_reason: str | None = None
+        self._largest_loss = 0.0
+        self._recent: dict[str, deque[float]] = {
+            "loss": deque(maxlen=_MEMORY),
+            "gradient norm": deque(maxlen=_MEMORY),
+        }
+
+    @contextmanager
+    def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
+        """The context of the forward pass: precision, and no exchange while accumulating."""
+        autocast = torch.autocast(self.device, dtype=self.dtype, enabled=self.dtype is not None)
+        with super().optim_context(model), autocast:
+            yield
+
+    def update_params(self, loss: torch.Tensor, step_kwargs: Any = None, zero_kwargs: Any = None):
+        """Adds the gradients of a loss, and updates the parameters when they are complete."""
+        self.skip_reason = None
+        if self.max_ratio is not None:
+            # A nan must not lose the comparison.
+            value = float(loss.detach())
+            self._largest_loss = max(value if math.isfinite(value) else math.inf, self._largest_loss)
+        super().update_params(loss, step_kwargs, zero_kwargs)
+
+    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
+        """Adds the gradients of a loss, scaled under fp16."""
+        super().backward(self.scaler.scale(loss), **kwargs)
+
+    def step(self, **kwargs: Any) -> None:
+        """Clips and applies the accumulated gradients, unless the guard objects."""
+        self.scaler.unscale_(self.optimizer)
+        if self.max_ratio is not None:
+            self._judge()
+        if self.skip_reason is None:
+            if self.clip_grad_kwargs:
+                self._clip_grad()
+            self.scaler.step(self.optimizer, **kwargs)
+        if self.scaler.is_enabled():
+            self.scaler.update()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state, the loss scale and the guard's memory."""
+        state = super().state_dict()
+        state["loss_scaler"] = self.scaler.state_dict()
+        state["guard"] = {
+            "skipped": self.skipped,
+            "in_a_row": self.skipped_in_a_row,
+            "recent": {name: list(values) for name, values in self._recent.items()},
+        }
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores what :meth:`state_dict` returned."""
+        state = dict(state_dict)
+        scale, guard = state.pop("loss_scaler", None), state.pop("guard", None)
+        if scale:
+            self.scaler.load_state_dict(scale)
+        if guard:
+            self.skipped, self.skipped_in_a_row = guard["skipped"], guard["in_a_row"]
+            for name, values in guard["recent"].items():
+                self._recent[name].extend(values)
+        super().load_state_dict(state)
+
+    def _judge(self) -> None:
+        figures = {"loss": self._largest_loss_of_all(), "gradient norm": self._gradient_norm()}
+        self._largest_loss = 0.0
+        if self.scaler.is_enabled() and not math.isfinite(figures["gradient norm"]):
+            # Overflow is how the loss scale finds its size: the scaler itself drops the update.
+            if math.isfinite(figures["loss"]) and self.scaler.get_scale() >= 1:
+                return
+        self.skip_reason = self._objection(figures)
+        if self.skip_reason is None:
+            self.skipped_in_a_row = 0
+            for name, value in figures.items():
+                self._recent[name].append(value)
+            return
+        self.skipped += 1
+        self.skipped_in_a_row += 1
+
+    def _objection(self, figures: dict[str, float]) -> str | None:
+        for name, value in figures.items():
+            if not math.isfinite(value):
+                return f"the {name} is not finite"
+            recent = self._recent[name]
+            bound = self.max_ratio * statistics.median(recent) if len(recent) >= _WARM_UP else None
+            if bound is not None and value > bound:
+                return f"the {name} {value:.4g} is above {bound:.4g}"
+        return None
+
+    def _largest_loss_of_all(self) -> float:
+        if not (dist.is_available() and dist.is_initialized()):
+            return self._largest_loss
+        largest = torch.tensor(self._largest_loss, device=self.device)
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+        return float(largest)
+
+    def _gradient_norm(self) -> float:
+        gradients = [
+            parameter.grad
+            for group in self.optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        return float(torch.nn.utils.get_total_norm(gradients))

@@ -1,0 +1,118 @@
+"""Starts or continues a training run."""
+
+import os
+import signal
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+
+from .distributed import finish, launch
+from .hooks import InterruptHook
+from .preflight import check_training
+from .runner import TrainingRunner
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended.
+
+    Attributes:
+        work_dir: Where its checkpoints and logs lie.
+        iterations: Iterations done in all.
+        stopped_by: The signal that ended it early, or None.
+        metrics: Figures of the last validation.
+    """
+
+    work_dir: Path
+    iterations: int
+    stopped_by: signal.Signals | None
+    metrics: dict[str, float]
+
+
+def train(
+    config: Config,
+    *,
+    work_dir: str | Path | None = None,
+    resume: bool | str | Path = False,
+    launcher: str = "none",
+    allow_config_change: bool = False,
+) -> TrainingResult:
+    """Trains what a config describes.
+
+    Args:
+        config: From :func:`ignn_toolbox.engine.config.load_config`.
+        work_dir: Folder of checkpoints and logs; ``work_dirs/<config>`` by default.
+        resume: True continues from the newest readable checkpoint in ``work_dir``, if there is
+            one; a path continues from that file.
+        launcher: ``none``, ``pytorch`` or ``slurm``.
+        allow_config_change: Resume although the config differs from the run's.
+
+    Raises:
+        ValueError: The config asks for something impossible.
+        FileNotFoundError: Data or the checkpoint to resume from do not exist.
+        OSError: ``work_dir`` cannot be written.
+    """
+    prepare_run(config, work_dir)
+    check_training(config)
+    config.resume = bool(resume)
+    if not isinstance(resume, bool):
+        config.load_from = str(resume)
+    try:
+        launch(launcher, config)
+        runner = TrainingRunner.from_cfg(config)
+        runner.allow_config_change = allow_config_change
+        _tell_batch(runner, config)
+        runner.train()
+        return TrainingResult(
+            work_dir=Path(runner.work_dir),
+            iterations=runner.iter,
+            stopped_by=_signal(runner),
+            metrics=dict(runner.latest_metrics),
+        )
+    finally:
+        finish()
+
+
+def prepare_run(config: Config, work_dir: str | Path | None) -> None:
+    """Sets the folder of a run and makes it.
+
+    Raises:
+        OSError: The folder cannot be made or written.
+    """
+    stem = Path(config.filename).stem if config.filename else "run"
+    config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs", stem))
+    # mmengine keeps loggers by this name: two runs in one process must not share them.
+    config.experiment_name = f"{stem}-{uuid.uuid4().hex[:6]}"
+    folder = Path(config.work_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"the work dir {folder} cannot be written: {error.strerror}") from error
+
+
+def _tell_batch(runner: TrainingRunner, config: Config) -> None:
+    batch = config.train_dataloader.batch_size
+    accumulated = config.optim_wrapper.get("accumulative_counts", 1)
+    whole = batch * get_world_size() * accumulated
+    scaling = config.get("auto_scale_lr") or {}
+    rule = (
+        f"scaled linearly from batch {scaling['base_batch_size']}"
+        if scaling.get("enable")
+        else "not scaled with it"
+    )
+    runner.logger.info(
+        f"An update takes {whole} samples: {get_world_size()} processes x {batch} x "
+        f"{accumulated} accumulated; learning rate {config.optim_wrapper.optimizer.lr:g}, {rule}"
+    )
+
+
+def _signal(runner: Any) -> signal.Signals | None:
+    numbers = [h.received for h in runner.hooks if isinstance(h, InterruptHook)]
+    return signal.Signals(numbers[0]) if numbers and numbers[0] is not None else None
