@@ -30,6 +30,8 @@ class SRMetric(BaseMetric):
         records: Per-image records of the last evaluation, on the main process.
     """
 
+    default_prefix = ""  # the sets' own names stand first
+
     def __init__(
         self,
         protocol: str = DEFAULT_PROTOCOL,
@@ -38,8 +40,7 @@ class SRMetric(BaseMetric):
     ) -> None:
         check_protocol(protocol)
         # 'gpu' gathers through the process group; 'cpu' would write pickles to a shared folder.
-        super().__init__(collect_device="gpu", prefix="SR")
-        self.prefix = None  # the names of the sets stand first; giving one avoids a warning
+        super().__init__(collect_device="gpu")
         self.protocol = protocol
         self.crop_border = crop_border
         self.save_dir = save_dir
