@@ -299,7 +299,7 @@ def _affine_backward(
 
 def _block_dot(first: Tensor, second: Tensor) -> Tensor:
     """Sum of products over blocks and channels, ``(N, H, s, W, s, C) -> (N, H, W)``, row by row."""
-    parts = [(a * b).sum((2, 4, 5)) for a, b in zip(first.split(8, 1), second.split(8, 1))]
+    parts = [(a * b).sum((4, 5)).sum(2) for a, b in zip(first.split(8, 1), second.split(8, 1))]
     return torch.cat(parts, dim=1)
 
 

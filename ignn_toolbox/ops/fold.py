@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .patches import PatchGrid, offset_extent, overlap_weights
+from .patches import PatchGrid, offset_extent, overlap_weights, sum_blocks
 
 _STRIP = {"cpu": 2**18, "cuda": 2**26}  # elements gathered at a time
 
@@ -139,7 +139,7 @@ def fold_patches_backward(
     grad_gain = grad_offset = None
     if gain is not None:
         grad_gain, grad_offset = torch.zeros_like(gain), torch.zeros_like(gain)
-        block_sum = grad.sum((2, 4))
+        block_sum = sum_blocks(grad.permute(0, 1, 3, 2, 4, 5))
         for a, b in _offsets(grid):
             part = _pixels(block_sum, grid, a, b)
             inside = _inside(part)
@@ -156,7 +156,7 @@ def fold_patches_backward(
                 inside = _inside(part)
                 scale = weights[a, b, block][inside[1:]][..., None]
                 if run is not None:
-                    product = (part * run[:, :, :, b][inside]).sum((3, 4))
+                    product = sum_blocks(part * run[:, :, :, b][inside])
                     grad_gain[images, block][inside].addcmul_(product, scale)
                     scale = scale * gain[images, block][inside]
                 contribution = part * scale[..., None, None, :]

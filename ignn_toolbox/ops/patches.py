@@ -6,6 +6,7 @@ a patch is then a few long contiguous runs and gathering one is a memory copy.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -90,6 +91,14 @@ def patch_slices(padded: Tensor, grid: PatchGrid) -> list[Tensor]:
         for a in range(grid.size)
         for b in range(grid.size)
     ]
+
+
+def sum_blocks(blocks: Tensor) -> Tensor:
+    """Sum ``(N, H, W, s, s, C)`` over the s x s blocks: ``(N, H, W, C)``.
+
+    Adding slices keeps the channels contiguous; ``sum((3, 4))`` is several times slower on the CPU.
+    """
+    return functools.reduce(torch.add, blocks.flatten(3, 4).unbind(3))
 
 
 def offset_extent(grid: PatchGrid, offset: int, length: int, count: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .patches import PatchGrid, pad_to_grid, patch_slices
+from .patches import PatchGrid, pad_to_grid, patch_slices, sum_blocks
 
 EPSILON = 1e-5  # added to the variance, inside the root
 
@@ -28,12 +28,12 @@ def patch_statistics(blocks: Tensor, grid: PatchGrid) -> tuple[Tensor, Tensor]:
     """
     area = blocks.shape[3] * blocks.shape[4]
     count = area * grid.size**2
-    block_mean = blocks.mean((3, 4)) if area > 1 else blocks[:, :, :, 0, 0]
+    block_mean = sum_blocks(blocks) / area
     means = patch_slices(block_mean, grid)
     mean = _total(means) / grid.size**2
     deviation = _total((part - mean).square() for part in means) * area
     if area > 1:
-        within = (blocks - block_mean[:, :, :, None, None]).square().sum((3, 4))
+        within = sum_blocks((blocks - block_mean[:, :, :, None, None]).square())
         deviation = deviation + _total(patch_slices(within, grid))
     return mean, (deviation / (count - 1) + EPSILON).sqrt()
 
