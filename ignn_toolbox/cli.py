@@ -17,6 +17,9 @@ from .version import __version__
 COMMANDS = (
     ("demo", "restore a photograph with the shipped models and compare them"),
     ("upscale", "super-resolve pictures: files, folders, or one picture from standard input"),
+    ("train", "train a network from a config; an interrupted run continues with --resume"),
+    ("test", "score a checkpoint on the benchmark sets in one run"),
+    ("train", "train a model from a config"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code (IGNN's authors, EDSR-PyTorch)"),
 )

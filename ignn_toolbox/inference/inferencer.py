@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..ops.resize import imresize
+from ..models.restorers import SelfEnsemble
+from ..ops import imresize
 from ..zoo.loading import init_model
 from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array, to_tensor
 from .picture import MAX_PIXELS, Picture, read_picture, upright
@@ -96,7 +97,7 @@ class SRInferencer:
         network = model.to(self.device).eval().network
         self.scale: int = network.scale
         self.max_pixels = max_pixels
-        self._restore = _restorer(network, self_ensemble, amp, compile)
+        self._restore = _restorer(network, self_ensemble, compile)
         self._amp = amp
 
     def __call__(
@@ -203,6 +204,7 @@ def _device(device: str | torch.device | None) -> torch.device:
     return device
 
 
-def _restorer(network: nn.Module, self_ensemble: bool, amp: bool, compile: bool) -> Restore:
-    restore: Restore = torch.compile(network) if compile else network
-    return restore
+def _restorer(network: nn.Module, self_ensemble: bool, compile: bool) -> Restore:
+    """The network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
+    network = SelfEnsemble(network) if self_ensemble else network
+    return torch.compile(network, dynamic=True) if compile else network

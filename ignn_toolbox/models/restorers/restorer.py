@@ -33,7 +33,8 @@ class Restorer(BaseModel):
         self_ensemble: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(data_preprocessor or {"type": "ImagePreprocessor"}, init_cfg)
+        preprocessor = MODELS.build(data_preprocessor or {"type": "ImagePreprocessor"})
+        super().__init__(preprocessor, init_cfg)
         self.network = MODELS.build(network)
         self.loss_fn = None if loss is None else MODELS.build(loss)
         self.self_ensemble = self_ensemble

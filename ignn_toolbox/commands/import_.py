@@ -1,0 +1,50 @@
+"""``ignn import``: a checkpoint of other code becomes one of this toolbox."""
+
+import argparse
+
+from ..zoo.importers import convert_checkpoint
+from ..zoo.importers.importing import Options
+
+HELP = """Convert a checkpoint of other code into one of this toolbox. Known are files of IGNN's
+authors and of EDSR-PyTorch; scale, width and depth are read off the tensors, and nothing in the
+file is executed."""
+EXAMPLES = """examples:
+  ignn import IGNN_x2.pth -o ignn_x2.pth
+  ignn import edsr_baseline_x2.pt -o edsr_baseline_x2.pth
+  ignn upscale photo.png -o large/ --model ignn_x2.pth
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="the foreign checkpoint")
+    parser.add_argument("-o", "--output", required=True, help="file to write")
+    parser.add_argument(
+        "--res-scale",
+        type=float,
+        help="factor of the residual blocks (default: 0.1 for IGNN and wide EDSR, else 1)",
+    )
+    graph = parser.add_argument_group("IGNN (what its tensors do not tell)")
+    graph.add_argument(
+        "--window", type=int, default=30, help="search window in key patches; 0: whole image"
+    )
+    graph.add_argument("--num-neighbors", type=int, default=5, help="k (default: %(default)s)")
+    graph.add_argument("--window-mode", choices=("official", "centred"), default="official")
+    graph.add_argument("--no-adapn", action="store_true", help="trained without AdaPN")
+
+
+def run(args: argparse.Namespace) -> int:
+    options = Options(
+        window=args.window or None,
+        num_neighbors=args.num_neighbors,
+        window_mode=args.window_mode,
+        adapn=not args.no_adapn,
+        res_scale=args.res_scale,
+    )
+    imported = convert_checkpoint(args.file, args.output, options)
+    network = imported.network
+    print(
+        f"{args.output}: x{network['scale']}, {network['channels']} channels, "
+        f"{network['num_blocks']} blocks, res_scale {network['res_scale']}, "
+        f"from a checkpoint of {imported.kind}"
+    )
+    return 0
