@@ -20,6 +20,7 @@ COMMANDS = (
     ("train", "train a network from a config; an interrupted run continues with --resume"),
     ("test", "score a checkpoint on the benchmark sets in one run"),
     ("train", "train a model from a config"),
+    ("evaluate", "score a folder of results of any program against ground truth"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code (IGNN's authors, EDSR-PyTorch)"),
 )

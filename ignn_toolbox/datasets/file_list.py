@@ -1,11 +1,14 @@
 """Names of images: what a folder holds, and what a text file lists."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from .image_io import list_images
 
 SHOWN = 5
+# Folders of these names say what they hold, not which set it is: BasicSR's Set5/GTmod12.
+GENERIC_FOLDERS = ("gt", "hr", "original", "gtmod12", "x2", "x3", "x4")
 
 
 def files_by_stem(folder: Path) -> dict[str, Path]:
@@ -51,7 +54,16 @@ def read_names(path: Path, known: set[str], where: str) -> set[str]:
     return stems
 
 
-def some(names: set[str]) -> str:
-    """The first few names of a set, and how many more there are."""
-    shown = ", ".join(sorted(names)[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+def set_name(folder: Path) -> str:
+    """Name of the set that a folder holds: ``Set5`` for ``bench/Set5`` and ``Set5/GTmod12``."""
+    folder = folder.absolute()
+    while folder.name.lower() in GENERIC_FOLDERS and folder.parent.name:
+        folder = folder.parent
+    return folder.name
+
+
+def some(names: Iterable[str]) -> str:
+    """The first few of several names, and how many more there are."""
+    ordered = sorted(names)
+    shown = ", ".join(ordered[:SHOWN])
+    return shown if len(ordered) <= SHOWN else f"{shown} and {len(ordered) - SHOWN} more"

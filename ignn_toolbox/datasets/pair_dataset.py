@@ -9,12 +9,10 @@ import numpy as np
 from mmengine.dataset import BaseDataset, Compose
 
 from ..registry import TRANSFORMS
-from .file_list import files_by_stem, read_names
+from .file_list import files_by_stem, read_names, set_name
 from .sample_index import SampleIndex
 
 CACHES = (None, "memory")
-# Folders of these names say what they hold, not which set it is: BasicSR's Set5/GTmod12.
-GENERIC_FOLDERS = ("gt", "hr", "original", "gtmod12", "x2", "x3", "x4")
 
 
 class PairDataset(BaseDataset):
@@ -65,7 +63,7 @@ class PairDataset(BaseDataset):
         self.seed = seed
         self._root = Path(data_root or "")
         self.gt_dirs = self._folders(gt_dir)
-        self.name = name or _set_name(self.gt_dirs[0])
+        self.name = name or set_name(self.gt_dirs[0])
         self._ann_file = None if ann_file is None else self._root / ann_file
         self._exclude_file = None if exclude_file is None else self._root / exclude_file
         self._cache: dict[int, tuple[np.ndarray, np.ndarray]] | None = {} if cache else None
@@ -127,9 +125,3 @@ class PairDataset(BaseDataset):
     def _folders(self, value: str | Sequence[str]) -> list[Path]:
         folders = [value] if isinstance(value, str | Path) else list(value)
         return [self._root / folder for folder in folders]
-
-
-def _set_name(folder: Path) -> str:
-    while folder.name.lower() in GENERIC_FOLDERS and folder.parent.name:
-        folder = folder.parent
-    return folder.name

@@ -14,7 +14,9 @@ from typing import Any
 
 from ..datasets.image_io import write_bytes
 
+PERCEPTUAL_FIELDS = ("lpips", "dists")  # present where those metrics were asked for
 FIELDS = ("dataset", "image", "height", "width", "protocol", "psnr", "ssim", "seconds")
+FIGURES = ("psnr", "ssim", "seconds", *PERCEPTUAL_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Mean:
         psnr: Mean PSNR in dB.
         ssim: Mean SSIM.
         seconds: Mean time per image, ``None`` when it was not taken.
+        lpips: Mean LPIPS, ``None`` when it was not asked for.
+        dists: Mean DISTS, likewise.
     """
 
     dataset: str
@@ -36,6 +40,8 @@ class Mean:
     psnr: float
     ssim: float
     seconds: float | None = None
+    lpips: float | None = None
+    dists: float | None = None
 
 
 def means(records: Iterable[dict[str, Any]]) -> list[Mean]:
@@ -56,25 +62,26 @@ def means(records: Iterable[dict[str, Any]]) -> list[Mean]:
             if math.isnan(record["psnr"]) or math.isnan(record["ssim"]):
                 raise ValueError(f"the {protocol} figures of {dataset}/{record['image']} are nan")
     return [
-        Mean(*key, len(group), _mean(group, "psnr"), _mean(group, "ssim"), _seconds(group))
+        Mean(*key, len(group), **{figure: _mean(group, figure) for figure in FIGURES})
         for key, group in groups.items()
     ]
+
+
+def fields(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """The keys that records have, in the order of columns."""
+    return FIELDS + tuple(key for key in PERCEPTUAL_FIELDS if any(key in r for r in records))
 
 
 def write_csv(path: str | Path, records: Sequence[dict[str, Any]]) -> None:
     """Writes records as CSV, one row an image and protocol, figures unrounded."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, fields(records), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(records)
     write_bytes(path, text.getvalue().encode())
 
 
-def _mean(records: Sequence[dict[str, Any]], key: str) -> float:
-    return math.fsum(record[key] for record in records) / len(records)
-
-
-def _seconds(records: Sequence[dict[str, Any]]) -> float | None:
-    if any(record.get("seconds") is None for record in records):
+def _mean(records: Sequence[dict[str, Any]], key: str) -> Any:
+    if any(record.get(key) is None for record in records):
         return None
-    return _mean(records, "seconds")
+    return math.fsum(record[key] for record in records) / len(records)

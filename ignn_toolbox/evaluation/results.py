@@ -11,7 +11,7 @@ import torch
 
 from ..datasets.image_io import write_bytes
 from ..version import __version__
-from .records import FIELDS, Mean, means, write_csv
+from .records import Mean, fields, means, write_csv
 
 FORMAT = 1
 
@@ -63,7 +63,10 @@ def write_results(folder: str | Path, results: Results) -> Path:
         "means": [_finite(asdict(mean)) for mean in results.means],
         "info": results.info,
         "versions": results.versions,
-        "images": [_finite({key: record.get(key) for key in FIELDS}) for record in results.records],
+        "images": [
+            _finite({key: record.get(key) for key in fields(results.records)})
+            for record in results.records
+        ],
     }
     path = Path(folder) / "results.json"
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

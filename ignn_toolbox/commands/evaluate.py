@@ -1,0 +1,126 @@
+"""``ignn evaluate``: scores a folder of results of any program."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from ..datasets.file_list import set_name
+from ..evaluation import DEFAULT_PROTOCOL, PROTOCOLS, Results, means, write_results
+from ..evaluation.folder import score_folder
+from ..evaluation.perceptual import PERCEPTUAL, perceptual_metric
+from ..evaluation.protocols import check_protocol
+
+HELP = "Score a folder of super-resolved images against ground truth, without any model."
+EXAMPLES = """examples:
+  ignn evaluate results/Set5 bench/Set5 --scale 2
+  ignn evaluate results/Set5 bench/Set5 --scale 4 --protocol all --per-image
+  ignn evaluate results/Urban100 bench/Urban100 --scale 2 -o scores/mine --name "My net"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sr_dir", type=Path, help="folder of results (PNG, JPG, WebP, BMP)")
+    parser.add_argument("gt_dir", type=Path, help="folder of ground truth")
+    parser.add_argument("--scale", type=int, required=True, help="upscaling factor of the results")
+    parser.add_argument(
+        "--protocol",
+        default=DEFAULT_PROTOCOL,
+        metavar="NAME",
+        help=f"{', '.join(PROTOCOLS)} or all (default: {DEFAULT_PROTOCOL})",
+    )
+    parser.add_argument(
+        "--crop-border", type=int, metavar="PIXELS", help="cut off each side (default: the scale)"
+    )
+    parser.add_argument(
+        "--perceptual",
+        nargs="+",
+        default=[],
+        metavar="METRIC",
+        help=f"also {' or '.join(PERCEPTUAL)}; needs the extra 'perceptual'",
+    )
+    parser.add_argument(
+        "--partial", action="store_true", help="accept that some ground truth has no result"
+    )
+    parser.add_argument("--per-image", action="store_true", help="print every image's figures")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write results.json and CSV")
+    parser.add_argument("--name", help="the method's name in the results (default: the folder's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.protocol != "all":
+        check_protocol(args.protocol)
+    protocols = PROTOCOLS if args.protocol == "all" else (args.protocol,)
+    with Progress(transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task("scoring", total=None)
+        records, notes = score_folder(
+            args.sr_dir,
+            args.gt_dir,
+            args.scale,
+            protocols,
+            crop_border=args.crop_border,
+            partial=args.partial,
+            perceptual=[perceptual_metric(name) for name in args.perceptual],
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    results = Results(
+        args.name or _method_name(args.sr_dir, records[0]["dataset"]),
+        args.scale,
+        records,
+        {
+            "sr_dirs": {records[0]["dataset"]: str(args.sr_dir.absolute())},
+            "gt_dirs": {records[0]["dataset"]: str(args.gt_dir.absolute())},
+            "crop_border": args.scale if args.crop_border is None else args.crop_border,
+            "notes": notes,
+        },
+    )
+    if args.out is not None:
+        write_results(args.out, results)
+    console = Console()
+    if args.per_image:
+        console.print(_image_table(records))
+    console.print(_mean_table(results))
+    for note in notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
+    if args.out is not None:
+        console.print(f"wrote {args.out / 'results.json'} and per_image.csv", highlight=False)
+    return 0
+
+
+def _method_name(sr_dir: Path, dataset: str) -> str:
+    """``EDSR`` for ``results/EDSR`` and for ``results/EDSR/Set5``."""
+    folder = sr_dir.absolute()
+    return folder.parent.name if folder.name == dataset else set_name(folder)
+
+
+def _mean_table(results: Results) -> Table:
+    rows = means(results.records)
+    extra = [key for key in PERCEPTUAL if getattr(rows[0], key) is not None]
+    columns = ["set", "scale", "images", "protocol", "PSNR (dB)", "SSIM", *map(str.upper, extra)]
+    table = Table(*columns, title=results.model)
+    for row in rows:
+        table.add_row(
+            row.dataset,
+            f"x{results.scale}",
+            str(row.images),
+            row.protocol,
+            f"{row.psnr:.4f}",
+            f"{row.ssim:.6f}",
+            *(f"{getattr(row, key):.4f}" for key in extra),
+        )
+    return table
+
+
+def _image_table(records: list[dict]) -> Table:
+    table = Table("image", "size", "protocol", "PSNR (dB)", "SSIM")
+    for record in records:
+        table.add_row(
+            record["image"],
+            f"{record['width']}x{record['height']}",
+            record["protocol"],
+            f"{record['psnr']:.4f}",
+            f"{record['ssim']:.6f}",
+        )
+    return table
