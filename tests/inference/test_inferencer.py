@@ -1,0 +1,213 @@
+"""SRInferencer: any kind of input, lazily, in the input's dtype, with the network's numbers."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ignn_toolbox.inference.inferencer import SRInferencer, Target
+from ignn_toolbox.ops import imresize
+from ignn_toolbox.registry import MODELS
+
+
+def doubled(pixels):
+    return pixels.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def noise(dtype, *shape):
+    rng = np.random.default_rng(0)
+    if np.issubdtype(dtype, np.floating):
+        return rng.random(shape).astype(dtype)
+    return rng.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+
+
+@pytest.fixture
+def nearest(nearest_restorer):
+    return SRInferencer(nearest_restorer, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    torch.manual_seed(0)
+    config = dict(
+        type="Restorer",
+        network=dict(
+            type="EDSR",
+            scale=2,
+            channels=8,
+            num_blocks=2,
+            aggregator=dict(
+                type="GraphAgg", channels=8, scale=2, embedder=dict(type="RGBEmbedder")
+            ),
+        ),
+    )
+    return MODELS.build(config)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])
+def test_dtype_and_shape_of_the_input_are_kept(nearest, dtype, shape):
+    pixels = noise(dtype, *shape)
+    (result,) = nearest(pixels)
+    assert result.dtype == pixels.dtype
+    tolerance = 0 if np.issubdtype(dtype, np.integer) else 1e-6
+    if dtype == np.float16:
+        tolerance = 1e-3
+    np.testing.assert_allclose(result, doubled(pixels), rtol=0, atol=tolerance)
+
+
+def test_tensors_are_taken_channel_first_and_batched(nearest):
+    batch = torch.from_numpy(noise(np.uint8, 2, 3, 5, 7))
+    results = list(nearest(batch))
+    assert len(results) == 2
+    np.testing.assert_array_equal(results[1], doubled(batch[1].permute(1, 2, 0).numpy()))
+    (single,) = nearest(batch[0].float() / 255)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single * 255, results[0], atol=1e-4)
+
+
+def test_colour_under_transparent_pixels_does_not_bleed(tiny):
+    pixels = noise(np.uint8, 24, 26, 4)
+    pixels[:, :, 3] = np.where(np.add.outer(np.arange(24), np.arange(26)) % 7 < 3, 0, 255)
+    other = pixels.copy()
+    other[pixels[:, :, 3] == 0, :3] = 255 - other[pixels[:, :, 3] == 0, :3]
+    first, second = SRInferencer(tiny, device="cpu")([pixels, other])
+    np.testing.assert_array_equal(first, second)
+
+
+def test_alpha_is_resized_bicubically_and_colour_restored_as_without_it(tiny):
+    inferencer = SRInferencer(tiny, device="cpu")
+    pixels = noise(np.uint8, 24, 26, 4)
+    pixels[:, :, 3] |= 1  # nothing fully transparent
+    with_alpha, without = inferencer([pixels, pixels[:, :, :3]])
+    np.testing.assert_array_equal(with_alpha[:, :, :3], without)
+    alpha = torch.from_numpy(pixels[:, :, 3]).double()[None]
+    wanted = imresize(alpha, 2).clamp(0, 255).round()[0].numpy()
+    np.testing.assert_array_equal(with_alpha[:, :, 3], wanted)
+
+
+def test_results_are_the_networks(tiny):
+    pixels = noise(np.uint8, 17, 21, 3)
+    lq = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        sr = tiny.network(lq)[0].permute(1, 2, 0)
+    (result,) = SRInferencer(tiny, device="cpu")(pixels)
+    np.testing.assert_array_equal(result, sr.mul(255).round().clamp(0, 255).numpy())
+
+
+def test_iterators_are_consumed_lazily(nearest):
+    taken = itertools.count()
+    results = nearest(noise(np.uint8, 4, 4, 3) for _ in taken)
+    assert next(taken) == 0, "nothing is read before the first result is asked for"
+    next(results)
+    next(results)
+    assert next(taken) <= 5, "at most one picture ahead"
+
+
+def test_files_and_arrays_give_the_same_and_files_come_upright(nearest, tmp_path):
+    pixels = noise(np.uint8, 6, 9, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: viewers rotate by 90 degrees clockwise
+    path = tmp_path / "größe 1.png"
+    Image.fromarray(pixels).save(path, exif=exif)
+    from_path, from_array = nearest([path, pixels])
+    np.testing.assert_array_equal(from_path, np.rot90(from_array, -1))
+    (by_text,) = nearest(str(path))
+    np.testing.assert_array_equal(by_text, from_path)
+
+
+def test_self_ensemble_is_the_mean_over_eight_orientations(tiny):
+    pixels = noise(np.float32, 16, 18, 3)
+    (result,) = SRInferencer(tiny, device="cpu", self_ensemble=True)(pixels)
+    plain = tiny.eval().network
+    lq = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    total = 0
+    with torch.no_grad():
+        for turns in range(4):
+            for flip in (False, True):
+                turned = torch.rot90(lq, turns, (2, 3))
+                turned = turned.flip(3) if flip else turned
+                sr = plain(turned)
+                sr = sr.flip(3) if flip else sr
+                total = total + torch.rot90(sr, -turns, (2, 3))
+    wanted = (total / 8).clamp(0, 1)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(result, wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, (20, 30)),
+        ({"factor": 3}, (30, 45)),
+        ({"factor": 1.25}, (12, 19)),
+        ({"width": 60}, (40, 60)),
+        ({"height": 15}, (15, 22)),
+        ({"width": 33, "height": 44}, (44, 33)),
+    ],
+)
+def test_any_target_size_is_reached(nearest, options, size):
+    (result,) = nearest(noise(np.uint8, 10, 15, 3), **options)
+    assert result.shape == (*size, 3)
+
+
+def test_other_sizes_are_the_exact_bicubic_of_the_restored_picture(nearest):
+    pixels = noise(np.float64, 10, 15, 3)
+    (result,) = nearest(pixels, factor=3)
+    restored = torch.from_numpy(doubled(pixels)).permute(2, 0, 1)
+    wanted = imresize(restored, size=(30, 45)).clamp(0, 1).permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(result, wanted, atol=1e-5)
+
+
+def test_target_of_a_turned_picture_is_meant_as_it_is_seen():
+    assert Target(width=8).as_stored(6) == Target(height=8)
+    assert Target(width=8).as_stored(3) == Target(width=8)
+
+
+def test_bfloat16_stays_close(tiny):
+    pixels = noise(np.float32, 16, 16, 3)
+    (exact,) = SRInferencer(tiny, device="cpu")(pixels)
+    (fast,) = SRInferencer(tiny, device="cpu", amp=True)(pixels)
+    assert 0 < np.abs(exact - fast).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (np.zeros((4, 4, 5), np.uint8), ValueError, r"\(4, 4, 5\) is no picture"),
+        (np.zeros((0, 4, 3), np.uint8), ValueError, "no picture"),
+        (np.zeros((4, 4), np.int32), TypeError, "int32"),
+        (np.full((4, 4, 3), np.nan), ValueError, "not finite"),
+        (torch.zeros(4, 4), ValueError, r"\(4, 4\) is no picture"),
+        ("none.png", FileNotFoundError, "none.png does not exist"),
+    ],
+)
+def test_bad_inputs_are_explained(nearest, source, error, message):
+    with pytest.raises(error, match=message):
+        list(nearest(source))
+
+
+def test_too_small_picture_names_the_smallest_size(tiny):
+    with pytest.raises(ValueError, match="11x40 image is too small.*at least 12x12"):
+        list(SRInferencer(tiny, device="cpu")(np.zeros((11, 40, 3), np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factor": 0}, "factor=0 must be positive"),
+        ({"width": -3}, "width=-3 must be positive"),
+        ({"factor": 2, "width": 3}, "exclude each other"),
+    ],
+)
+def test_senseless_targets_are_refused(nearest, options, message):
+    with pytest.raises(ValueError, match=message):
+        nearest(np.zeros((4, 4), np.uint8), **options)
+
+
+def test_unknown_device_and_model_are_named(nearest_restorer):
+    with pytest.raises(ValueError, match="device='tpu9'"):
+        SRInferencer(nearest_restorer, device="tpu9")
+    with pytest.raises(FileNotFoundError, match="no model or config `ignn_huge`"):
+        SRInferencer("ignn_huge", device="cpu")

@@ -1,0 +1,121 @@
+"""Every picture gets one output of its own, and never another picture's or its own file."""
+
+import os
+
+import pytest
+
+from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("in/b.PNG", "in/a.jpg", "in/deep er/ä ö.webp", "in/notes.txt", "in/x.png/c.bmp"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    return tmp_path
+
+
+def pairs(jobs, root):
+    return {
+        str(job.source.relative_to(root)): str(job.target.relative_to(root))
+        for job in jobs
+        if not job.fault
+    }
+
+
+def test_folders_are_walked_and_mirrored(tree):
+    jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules())
+    assert pairs(jobs, tree) == {
+        "in/a.jpg": "out/a.jpg",
+        "in/b.PNG": "out/b.PNG",
+        "in/deep er/ä ö.webp": "out/deep er/ä ö.webp",
+        "in/x.png/c.bmp": "out/x.png/c.bmp",
+    }
+
+
+def test_format_and_suffix_change_the_name(tree):
+    jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules("png", "_x2"))
+    assert sorted(pairs(jobs, tree).values()) == [
+        "out/a_x2.png",
+        "out/b_x2.PNG",
+        "out/deep er/ä ö_x2.png",
+        "out/x.png/c_x2.png",
+    ]
+
+
+def test_second_run_leaves_the_first_ones_results_alone(tree):
+    (tree / "in" / "out").mkdir()
+    (tree / "in" / "out" / "a.jpg").write_bytes(b"")
+    jobs = plan_jobs([str(tree / "in")], str(tree / "in" / "out"), OutputRules())
+    assert "in/out/a.jpg" not in pairs(jobs, tree)
+    assert len(jobs) == 4
+
+
+def test_output_equal_to_an_input_is_refused(tree):
+    source = str(tree / "in" / "a.jpg")
+    for output in (source, str(tree / "in"), str(tree / "in" / "x.png" / ".." / "a.jpg")):
+        (job,) = plan_jobs([source], output, OutputRules())
+        assert "is the input" in job.fault
+    link = tree / "link.jpg"
+    link.symlink_to(source)
+    (job,) = plan_jobs([source], str(link), OutputRules())
+    assert "is the input" in job.fault
+    other = tree / "in" / "b.jpg"
+    other.write_bytes(b"")
+    jobs = plan_jobs([source, str(other)], str(tree / "in"), OutputRules(suffix=""))
+    assert all("is the input" in job.fault for job in jobs)
+
+
+def test_two_pictures_never_share_an_output(tree):
+    (tree / "in" / "a.png").write_bytes(b"")
+    jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules("webp"))
+    faults = [job.fault for job in jobs if job.fault]
+    assert len(faults) == 1
+    assert "a.webp is also that of" in faults[0]
+
+
+def test_missing_input_is_a_fault_of_its_own(tree):
+    jobs = plan_jobs(
+        [str(tree / "in" / "a.jpg"), str(tree / "none.png")], str(tree / "out"), OutputRules()
+    )
+    assert jobs[0].fault is None
+    assert "none.png does not exist" in jobs[1].fault
+
+
+def test_one_file_may_name_its_output(tree):
+    (job,) = plan_jobs([str(tree / "in" / "a.jpg")], str(tree / "new.tif"), OutputRules())
+    assert (job.target, job.format) == (tree / "new.tif", "tiff")
+    with pytest.raises(ValueError, match="no name for a png file"):
+        plan_jobs([str(tree / "in" / "a.jpg")], str(tree / "new.tif"), OutputRules("png"))
+    with pytest.raises(ValueError, match="several pictures need a folder"):
+        plan_jobs([str(tree / "in")], str(tree / "new.png"), OutputRules())
+
+
+def test_streams_take_one_picture(tree):
+    (job,) = plan_jobs(["-"], "-", OutputRules("png"))
+    assert (job.source, job.target, job.format) == (None, None, "png")
+    (job,) = plan_jobs(["-"], str(tree / "new.png"), OutputRules())
+    assert (job.source, job.format) == (None, "png")
+    with pytest.raises(ValueError, match="one picture at a time"):
+        plan_jobs(["-", "a.png"], "-", OutputRules())
+    with pytest.raises(ValueError, match="is a folder"):
+        plan_jobs([str(tree / "in")], "-", OutputRules())
+    with pytest.raises(ValueError, match="needs a file name or -"):
+        plan_jobs(["-"], str(tree / "out"), OutputRules())
+
+
+def test_nothing_to_do_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="no pictures"):
+        plan_jobs([str(tmp_path)], str(tmp_path / "out"), OutputRules())
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs folders that stay closed")
+def test_closed_folder_is_reported(tree):
+    closed = tree / "in" / "deep er"
+    closed.chmod(0)
+    try:
+        jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules())
+    finally:
+        closed.chmod(0o755)
+    assert any("cannot be listed" in (job.fault or "") for job in jobs)
