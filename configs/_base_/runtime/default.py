@@ -14,6 +14,7 @@ default_hooks = dict(
     logger=dict(
         type="LoggerHook", interval=100, interval_exp_name=10**9, log_metric_by_epoch=False
     ),
+    records=dict(type="RecordsHook"),
     # Saves where the run validates; keeps the best weights by the first validation figure.
     checkpoint=dict(type="SafeCheckpointHook", interval=None, max_keep=3, save_best="auto"),
     interrupt=dict(type="InterruptHook"),
