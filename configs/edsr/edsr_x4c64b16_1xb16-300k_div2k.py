@@ -1,8 +1,2 @@
-_base_ = [
-    "../_base_/models/edsr.py",
-    "../_base_/datasets/div2k.py",
-    "../_base_/datasets/benchmarks.py",
-    "../_base_/schedules/edsr_300k.py",
-    "../_base_/runtime/default.py",
-]
+_base_ = "edsr_x2c64b16_1xb16-300k_div2k.py"
 model = dict(network=dict(scale=4))
