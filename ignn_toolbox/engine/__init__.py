@@ -1,7 +1,13 @@
 """What mmengine's runner needs from us: loops, checkpoints, hooks, and the start of a run."""
 
 from .checkpoint import use_safe_loading
-from .hooks import InterruptHook, IterationTimer, SafeCheckpointHook, SkipReportHook
+from .hooks import (
+    InterruptHook,
+    IterationTimer,
+    RecordsHook,
+    SafeCheckpointHook,
+    SkipReportHook,
+)
 from .log import TrainingLog
 from .loops import IterationTrainLoop, MultiTestLoop, MultiValLoop
 from .optim_wrapper import SafeOptimWrapper
@@ -14,6 +20,7 @@ __all__ = [
     "IterationTrainLoop",
     "MultiTestLoop",
     "MultiValLoop",
+    "RecordsHook",
     "SafeCheckpointHook",
     "SafeOptimWrapper",
     "SkipReportHook",

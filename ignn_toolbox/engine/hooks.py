@@ -12,6 +12,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 
+from ..evaluation.records import write_csv
 from ..registry import HOOKS
 from .checkpoint import training_checkpoints
 from .distributed import gather_objects
@@ -175,6 +176,17 @@ class SafeCheckpointHook(Hook):
                 Path(runner.work_dir, former["file"]).unlink(missing_ok=True)
         else:
             self.best = former
+
+
+@HOOKS.register_module()
+class RecordsHook(Hook):
+    """Writes the per-image figures of the latest validation beside the log, as a CSV."""
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        evaluated = [m for e in runner.val_loop.evaluators for m in e.metrics]
+        records = [record for metric in evaluated for record in getattr(metric, "records", [])]
+        if records and is_main_process():
+            write_csv(Path(runner.log_dir, "per_image.csv"), records)
 
 
 @HOOKS.register_module()

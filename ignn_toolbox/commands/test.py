@@ -1,0 +1,82 @@
+"""``ignn test``: scores a checkpoint on the benchmark sets."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..evaluation.results import Results
+
+HELP = "score a checkpoint on Set5, Set14, BSD100, Urban100 and Manga109 in one run"
+EXAMPLES = """examples:
+  ignn test edsr_tiny_x2 --data-root /data/sr              # the weights that ship with it
+  ignn test CONFIG work_dirs/mine/best.pth --out results/mine --save-images
+  ignn test ignn_tiny_x2 --cfg-options model.self_ensemble=True --name IGNN+
+  torchrun --nproc_per_node 2 tools/test.py CONFIG CHECKPOINT --launcher pytorch
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the command's arguments."""
+    parser.add_argument("config", metavar="CONFIG", help="config file, bundled config or zoo name")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        nargs="?",
+        help="weights; a zoo name's own by default",
+    )
+    parser.add_argument("--data-root", metavar="DIR", help="folder that holds the benchmark sets")
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder of the results (default: work_dirs/<config>/test)"
+    )
+    parser.add_argument(
+        "--save-images", action="store_true", help="also write the super-resolved pictures"
+    )
+    parser.add_argument("--name", help="name of the method in tables (default: the config's)")
+    parser.add_argument(
+        "--launcher", default="none", help="none, pytorch (torchrun) or slurm (srun)"
+    )
+    parser.add_argument(
+        "--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes to the config, dotted keys"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Tests, writes the results and prints them as a table."""
+    from ..engine.config import load_config, parse_options
+    from ..engine.test import test
+    from ..zoo.index import resolve
+
+    _, shipped = resolve(args.config)
+    checkpoint = args.checkpoint or shipped
+    if checkpoint is None:
+        raise ValueError(f"{args.config} ships no weights; name a checkpoint")
+    config = load_config(args.config, parse_options(args.cfg_options), data_root=args.data_root)
+    results = test(
+        config,
+        checkpoint,
+        out_dir=args.out,
+        save_images=args.save_images,
+        launcher=args.launcher,
+        name=args.name,
+    )
+    if results is not None:
+        _print(results, Path(config.work_dir))
+    return 0
+
+
+def _print(results: "Results", folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for protocol in dict.fromkeys(mean.protocol for mean in results.means):
+        means = [mean for mean in results.means if mean.protocol == protocol]
+        table = Table(title=f"PSNR (dB) / SSIM, protocol {protocol}")
+        table.add_column("Method")
+        table.add_column("Scale")
+        for mean in means:
+            table.add_column(f"{mean.dataset} ({mean.images})", justify="right")
+        figures = [f"{mean.psnr:.2f} / {mean.ssim:.4f}" for mean in means]
+        table.add_row(results.model, f"x{results.scale}", *figures)
+        Console().print(table)
+    print(f"results.json and per_image.csv are in {folder}")
