@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from ..datasets.file_list import set_name
@@ -12,6 +11,7 @@ from ..evaluation import DEFAULT_PROTOCOL, PROTOCOLS, Results, means, write_resu
 from ..evaluation.folder import score_folder
 from ..evaluation.perceptual import PERCEPTUAL, perceptual_metric
 from ..evaluation.protocols import check_protocol
+from ._progress import progress_bar
 
 HELP = "Score a folder of super-resolved images against ground truth, without any model."
 EXAMPLES = """examples:
@@ -53,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.protocol != "all":
         check_protocol(args.protocol)
     protocols = PROTOCOLS if args.protocol == "all" else (args.protocol,)
-    with Progress(transient=True, console=Console(stderr=True)) as bar:
-        task = bar.add_task("scoring", total=None)
+    with progress_bar("scoring") as progress:
         records, notes = score_folder(
             args.sr_dir,
             args.gt_dir,
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             crop_border=args.crop_border,
             partial=args.partial,
             perceptual=[perceptual_metric(name) for name in args.perceptual],
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
         )
     results = Results(
         args.name or _method_name(args.sr_dir, records[0]["dataset"]),
