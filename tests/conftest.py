@@ -60,6 +60,22 @@ def nearest_restorer() -> torch.nn.Module:
     return restorer
 
 
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """A checkpoint file of a small, freshly initialised IGNN x2, as training would leave it."""
+    from ignn_toolbox.registry import MODELS
+
+    graph = {"type": "GraphAgg", "channels": 8, "scale": 2, "embedder": {"type": "RGBEmbedder"}}
+    network = {"type": "EDSR", "scale": 2, "channels": 8, "num_blocks": 2, "aggregator": graph}
+    config = {"type": "Restorer", "network": network}
+    torch.manual_seed(0)
+    state = MODELS.build(config).state_dict()
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny_x2.pth"
+    meta = {"config": config, "scale": 2, "toolbox_version": "test", "metrics": {}}
+    torch.save({"meta": meta, "state_dict": state}, path)
+    return path
+
+
 @pytest.fixture
 def cli(capsys):
     """Runs ``ignn WORDS...`` in this process: returns its exit status, stdout and stderr."""

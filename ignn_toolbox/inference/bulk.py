@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from .inferencer import SRInferencer, Target
 from .jobs import Job
 from .picture import SUFFIXES, Picture, decode_picture, read_picture
-from .writer import check_writable_as, encode_picture, write_atomically
+from .writer import check_writable_as, encode_picture, write_new
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
@@ -143,7 +143,7 @@ def _write(job: Job, picture: Picture, options: WriteOptions) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_atomically(data, job.target, options.overwrite)
+        write_new(data, job.target, options.overwrite)
 
 
 def _outcome(job: Job, done: Future) -> Outcome:

@@ -1,8 +1,6 @@
 """Writing pictures: every depth, alpha, colour profile and orientation; whole files or none."""
 
 import io
-import os
-import secrets
 import struct
 import zlib
 from dataclasses import replace
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..datasets.image_io import write_bytes
 from .picture import Picture, upright
 
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
@@ -88,23 +87,16 @@ def encode_picture(picture: Picture, quality: int | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def write_atomically(data: bytes, target: Path, overwrite: bool = False) -> None:
-    """Writes a file under a temporary name beside ``target`` and renames it.
+def write_new(data: bytes, target: Path, overwrite: bool = False) -> None:
+    """Writes a file whole or not at all, making folders as needed.
 
     Raises:
         FileExistsError: ``target`` exists and ``overwrite`` is not set.
         OSError: The disk is full or the folder not writable; nothing is left behind.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.partial")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-        if target.exists() and not overwrite:
-            raise FileExistsError(f"{target} exists")
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists")
+    write_bytes(target, data)
 
 
 def _encode_png16(picture: Picture) -> bytes:

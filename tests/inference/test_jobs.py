@@ -9,7 +9,14 @@ from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
 
 @pytest.fixture
 def tree(tmp_path):
-    for name in ("in/b.PNG", "in/a.jpg", "in/deep er/ä ö.webp", "in/notes.txt", "in/x.png/c.bmp"):
+    for name in (
+        "in/b.PNG",
+        "in/a.jpg",
+        "in/deep er/ä ö.webp",
+        "in/notes.txt",
+        "in/x.png/c.bmp",
+        "in/._a.jpg",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from ignn_toolbox.inference.picture import Picture, decode_picture, read_picture, upright
-from ignn_toolbox.inference.writer import check_writable_as, encode_picture, write_atomically
+from ignn_toolbox.inference.writer import check_writable_as, encode_picture, write_new
 
 LOSSLESS = [
     *[("png", dtype, channels) for dtype in ("uint8", "uint16") for channels in (1, 2, 3, 4)],
@@ -177,11 +177,11 @@ def test_formats_without_room_say_so_before_the_work():
 
 def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     target = tmp_path / "new" / "größe 1.png"
-    write_atomically(b"first", target)
+    write_new(b"first", target)
     with pytest.raises(FileExistsError):
-        write_atomically(b"second", target)
+        write_new(b"second", target)
     assert target.read_bytes() == b"first"
-    write_atomically(b"second", target, overwrite=True)
+    write_new(b"second", target, overwrite=True)
     assert target.read_bytes() == b"second"
 
     def full_disk(*paths):
@@ -189,6 +189,6 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.replace", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        write_atomically(b"third", target, overwrite=True)
+        write_new(b"third", target, overwrite=True)
     assert [path.name for path in target.parent.iterdir()] == [target.name]
     assert target.read_bytes() == b"second"

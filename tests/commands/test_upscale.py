@@ -1,0 +1,232 @@
+"""``ignn upscale`` end to end: what is written, what is refused, what is said, what is returned."""
+
+import io
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ignn_toolbox.inference import SRInferencer
+
+
+def picture(seed=0, size=(24, 30, 3), dtype=np.uint8):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, size).astype(dtype)
+
+
+def save(path, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture()).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def upscale(cli, tiny_checkpoint):
+    def run(*words):
+        return cli("upscale", *words, "--model", tiny_checkpoint, "--device", "cpu")
+
+    return run
+
+
+def no_leftovers(folder):
+    return not [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def test_folder_is_restored_with_the_numbers_of_the_python_interface(
+    upscale, tmp_path, tiny_checkpoint
+):
+    for name in ("a.png", "deep er/ä.webp", "b.tif"):
+        save(tmp_path / "in" / name, **({"lossless": True} if name.endswith("webp") else {}))
+    status, _, err = upscale(tmp_path / "in", "-o", tmp_path / "out")
+    assert status == 0, err
+    assert "3 pictures: 3 restored" in err
+    (wanted,) = SRInferencer(tiny_checkpoint, device="cpu")(picture())
+    for name in ("a.png", "deep er/ä.webp", "b.tif"):
+        written = Image.open(tmp_path / "out" / name)
+        np.testing.assert_array_equal(np.asarray(written), wanted)
+
+
+def test_config_and_checkpoint_are_taken_too(cli, tmp_path, tiny_checkpoint):
+    source = save(tmp_path / "a.png")
+    config = tmp_path / "my_config.py"
+    config.write_text(
+        "_graph = dict(type='GraphAgg', channels=8, scale=2, embedder=dict(type='RGBEmbedder'))\n"
+        "model = dict(type='Restorer', network=dict(\n"
+        "    type='EDSR', scale=2, channels=8, num_blocks=2, aggregator=_graph))\n"
+    )
+    words = ("--model", config, "--checkpoint", tiny_checkpoint, "--device", "cpu")
+    status, _, err = cli("upscale", source, "-o", tmp_path / "b.png", *words)
+    assert status == 0, err
+    (wanted,) = SRInferencer(tiny_checkpoint, device="cpu")(picture())
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.png")), wanted)
+
+
+def test_bad_files_are_named_and_the_rest_is_done(upscale, tmp_path):
+    folder = tmp_path / "in"
+    good = save(folder / "good.png")
+    save(folder / "z last.png")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "half.png").write_bytes(good.read_bytes()[:-400])
+    (folder / "text.jpg").write_text("hello")
+    Image.new("CMYK", (20, 20)).save(folder / "print.jpg")
+    Image.fromarray(picture(size=(9, 30, 3))).save(folder / "small.bmp")
+    (folder / "folder.png").mkdir()
+    status, _, err = upscale(folder, tmp_path / "none.png", "-o", tmp_path / "out")
+    assert status == 1
+    assert "8 pictures: 2 restored, 6 failed" in err
+    for name, reason in (
+        ("empty.png", "is empty"),
+        ("half.png", "truncated"),
+        ("text.jpg", "not a picture"),
+        ("print.jpg", "CMYK"),
+        ("small.bmp", "at least 12x12"),
+        ("none.png", "does not exist"),
+    ):
+        assert any(name in line and reason in line for line in err.splitlines()), (name, err)
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["good.png", "z last.png"]
+
+
+def test_existing_files_are_kept_unless_asked(upscale, tmp_path):
+    source, out = save(tmp_path / "a.png"), tmp_path / "out"
+    assert upscale(source, "-o", out)[0] == 0
+    before = (out / "a.png").read_bytes()
+    (out / "a.png").write_bytes(b"mine")
+    status, _, err = upscale(source, "-o", out)
+    assert status == 1
+    assert "--overwrite or --skip-existing" in err
+    status, _, err = upscale(source, "-o", out, "--skip-existing")
+    assert status == 0
+    assert "1 skipped" in err
+    assert (out / "a.png").read_bytes() == b"mine"
+    assert upscale(source, "-o", out, "--overwrite")[0] == 0
+    assert (out / "a.png").read_bytes() == before
+
+
+def test_output_equal_to_input_is_refused_even_with_overwrite(upscale, tmp_path):
+    source = save(tmp_path / "a.png")
+    before = source.read_bytes()
+    for output in (source, tmp_path):
+        status, _, err = upscale(source, "-o", output, "--overwrite")
+        assert status == 1
+        assert "is the input" in err
+    assert source.read_bytes() == before
+
+
+def test_format_quality_suffix_and_size(upscale, tmp_path):
+    source, out = save(tmp_path / "a.png"), tmp_path / "out"
+    words = ("--format", "jpg", "--quality", 40, "--suffix", "_x3", "--factor", 3)
+    assert upscale(source, "-o", out, *words)[0] == 0
+    written = Image.open(out / "a_x3.jpg")
+    assert (written.format, written.size) == ("JPEG", (90, 72))
+    status, _, err = upscale(source, "-o", out, "--quality", 400)
+    assert status == 1
+    assert "quality=400 is outside 1..100" in err
+
+
+def test_16_bit_grey_with_alpha_and_profile_keep_their_kind(upscale, tmp_path):
+    deep = Image.fromarray(picture(size=(24, 30), dtype=np.uint16) * 257)
+    deep.save(tmp_path / "grey16.png")
+    profile = b"a profile"
+    Image.fromarray(picture(size=(24, 30, 2)), "LA").save(tmp_path / "la.png", icc_profile=profile)
+    assert upscale(tmp_path / "grey16.png", tmp_path / "la.png", "-o", tmp_path / "out")[0] == 0
+    assert Image.open(tmp_path / "out" / "grey16.png").mode == "I;16"
+    written = Image.open(tmp_path / "out" / "la.png")
+    assert written.mode == "LA"
+    assert written.info["icc_profile"] == profile
+
+
+def test_transparency_is_not_lost_to_jpg(upscale, tmp_path):
+    Image.fromarray(picture(size=(24, 30, 4))).save(tmp_path / "a.png")
+    status, _, err = upscale(tmp_path / "a.png", "-o", tmp_path / "out", "--format", "jpg")
+    assert status == 1
+    assert "transparency, which jpg cannot hold" in err
+
+
+def test_bomb_is_refused_and_may_be_let_in(upscale, tmp_path):
+    Image.new("1", (30_000, 10_000)).save(tmp_path / "bomb.png")
+    status, _, err = upscale(tmp_path / "bomb.png", "-o", tmp_path / "out")
+    assert status == 1
+    assert "--max-pixels" in err
+    source = save(tmp_path / "a.png")
+    assert upscale(source, "-o", tmp_path / "out", "--max-pixels", 100)[0] == 1
+    assert upscale(source, "-o", tmp_path / "out", "--max-pixels", 720)[0] == 0
+
+
+def test_unwritable_output_folder_is_one_clear_line(upscale, tmp_path):
+    source = save(tmp_path / "a.png")
+    (tmp_path / "file").write_text("in the way")
+    status, _, err = upscale(source, "-o", tmp_path / "file")
+    assert status == 1
+    assert str(tmp_path / "file") in err
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_stdin_to_stdout(tiny_checkpoint, tmp_path):
+    source = save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "ignn_toolbox", "upscale", "-", "-o", "-", "--device", "cpu"]
+    command += ["--model", str(tiny_checkpoint), "--format", "webp"]
+    done = subprocess.run(command, input=source.read_bytes(), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    (wanted,) = SRInferencer(tiny_checkpoint, device="cpu")(picture())
+    written = Image.open(io.BytesIO(done.stdout))
+    assert written.format == "WEBP"
+    np.testing.assert_array_equal(np.asarray(written), wanted)
+
+
+def test_full_disk_leaves_nothing_half_written(tiny_checkpoint, tmp_path):
+    source = tmp_path / "in"
+    save(source / "a_small.png")
+    Image.fromarray(picture(size=(64, 64, 3))).save(source / "b_large.png")
+    save(source / "c_small.png")
+
+    def limit_file_size():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+
+    command = [sys.executable, "-m", "ignn_toolbox", "upscale", str(source), "--device", "cpu"]
+    command += ["-o", str(tmp_path / "out"), "--model", str(tiny_checkpoint)]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, preexec_fn=limit_file_size, env=environment
+    )
+    assert done.returncode == 1
+    assert "3 pictures: 2 restored, 1 failed" in done.stderr
+    assert "b_large.png: [Errno 27]" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_small.png", "c_small.png"]
+
+
+def test_file_that_vanishes_is_reported(tmp_path, nearest_restorer):
+    from ignn_toolbox.inference.bulk import run_jobs
+    from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+
+    for index in range(6):
+        save(tmp_path / "in" / f"{index}.png")
+    jobs = plan_jobs([str(tmp_path / "in")], str(tmp_path / "out"), OutputRules())
+    outcomes = run_jobs(jobs, SRInferencer(nearest_restorer, device="cpu"))
+    first = next(outcomes)
+    (tmp_path / "in" / "5.png").unlink(missing_ok=True)
+    statuses = [first.status, *[outcome.status for outcome in outcomes]]
+    assert statuses == ["done"] * 5 + ["failed"]
+
+
+def test_stopping_early_leaves_whole_files_only(tmp_path, nearest_restorer):
+    from ignn_toolbox.inference.bulk import run_jobs
+    from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+
+    for index in range(8):
+        save(tmp_path / "in" / f"{index}.png")
+    jobs = plan_jobs([str(tmp_path / "in")], str(tmp_path / "out"), OutputRules())
+    outcomes = run_jobs(jobs, SRInferencer(nearest_restorer, device="cpu"))
+    next(outcomes)
+    outcomes.close()
+    written = list((tmp_path / "out").iterdir())
+    assert 1 <= len(written) < 8
+    assert no_leftovers(tmp_path / "out")
+    for path in written:
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(path)), picture().repeat(2, 0).repeat(2, 1)
+        )
