@@ -20,7 +20,10 @@ COMMANDS = (
     ("train", "train a network from a config; an interrupted run continues with --resume"),
     ("test", "score a checkpoint on the benchmark sets in one run"),
     ("train", "train a model from a config"),
+    ("test", "score a checkpoint on the benchmark sets"),
+    ("evaluate", "score a folder of results of any program"),
     ("evaluate", "score a folder of results of any program against ground truth"),
+    ("compare", "compare results image by image, with interval, p-value, gains and losses"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code (IGNN's authors, EDSR-PyTorch)"),
 )

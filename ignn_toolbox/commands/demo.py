@@ -1,0 +1,162 @@
+"""``ignn demo``: the shipped models on real pictures, measured and drawn side by side."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib import cbook
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from ..evaluation import DEFAULT_PROTOCOL, score
+from ..inference.arrays import to_array, to_tensor
+from ..inference.picture import Picture, read_picture, upright
+from ..inference.writer import encode_picture, write_new
+from ..ops import imresize, imresize_uint8
+from ..visualization.comparison import Panel, comparison_row, hardest_box, stack_rows
+from ..zoo.loading import init_model
+
+HELP = f"""Restore a photograph and a self-similar pattern, or the pictures you name, with the
+shipped models. Each is shrunk by MATLAB's bicubic first and compared with the original afterwards
+(protocol {DEFAULT_PROTOCOL}). Prints a table and draws the results side by side."""
+EXAMPLES = """examples:
+  ignn demo
+  ignn demo my_photo.jpg another.png -o comparison.png
+"""
+
+MODELS = ("edsr_tiny_x2", "ignn_tiny_x2")
+PHOTOGRAPH = "grace_hopper.jpg"
+CROP = 48
+
+
+@dataclass(frozen=True)
+class Result:
+    """One method on one picture: RGB uint8 ``image``, scores, and the time it took."""
+
+    method: str
+    image: np.ndarray
+    psnr: float
+    ssim: float
+    seconds: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="*", help="pictures to shrink, restore and compare")
+    parser.add_argument("-o", "--output", default="ignn_demo.png", help="default: %(default)s")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        default=MODELS,
+        dest="models",
+        metavar="MODEL",
+        help="models to compare (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    output = Path(args.output)
+    if output.exists() and not args.overwrite:
+        raise FileExistsError(f"{output} exists; use --overwrite or another name (-o)")
+    restorers = {Path(name).stem: init_model(name) for name in args.models}
+    scales = {restorer.scale for restorer in restorers.values()}
+    if len(scales) > 1:
+        raise ValueError(f"models of different scales cannot be compared: {sorted(scales)}")
+    (scale,) = scales
+    console = Console()
+    table = Table("picture", "method", "PSNR [dB]", "SSIM", "seconds")
+    table.title = f"x{scale}, {DEFAULT_PROTOCOL}"
+    drawings = []
+    for name, original in pictures(args.images):
+        with console.status(f"restoring {name}"):
+            original = modcrop(original, scale)
+            results = compare(original, restorers, scale)
+        for index, result in enumerate(results):
+            figures = (f"{result.psnr:.2f}", f"{result.ssim:.4f}", f"{result.seconds:.2f}")
+            table.add_row("" if index else name, result.method, *figures)
+        table.add_section()
+        drawings.append(draw(name, original, results))
+    console.print(table)
+    write_new(encode_picture(Picture(stack_rows(drawings), "png")), output, args.overwrite)
+    console.print(f"drawn side by side: {output}", highlight=False)
+    return 0
+
+
+def pictures(names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and RGB ``(H, W, 3)`` uint8 of each picture; without names, those of the demo."""
+    if not names:
+        photograph = cbook.get_sample_data(PHOTOGRAPH, asfileobj=False)
+        yield "photograph", read_picture(photograph).pixels
+        yield "pattern", pattern()
+    for name in names:
+        picture = read_picture(name)
+        pixels = upright(picture.pixels, picture.orientation)
+        yield Path(name).name, _rgb(pixels)
+
+
+def pattern(size: int = 192) -> np.ndarray:
+    """A self-similar drawing: rings and bars that recur at ever finer scales.
+
+    Every detail of the shrunk picture has a larger counterpart elsewhere in it, which is what a
+    network with cross-scale patches can use.
+
+    Returns:
+        RGB ``(size, size, 3)`` uint8, antialiased.
+    """
+    fine = 4  # drawn larger and averaged
+    axis = (np.arange(size * fine) + 0.5) / (size * fine) * 2 - 1
+    x, y = np.meshgrid(axis, axis)
+    octave = np.log2(np.maximum(np.hypot(x, y), 2**-6)) * 2
+    spoke = np.arctan2(y, x) / np.pi * 8
+    ink = (np.floor(octave) + np.floor(spoke)) % 2
+    colour = np.stack([0.15 + 0.75 * ink, 0.2 + 0.55 * ink, 0.45 + 0.3 * ink], axis=2)
+    averaged = colour.reshape(size, fine, size, fine, 3).mean(axis=(1, 3))
+    return np.round(averaged * 255).astype(np.uint8)
+
+
+def modcrop(image: np.ndarray, scale: int) -> np.ndarray:
+    """Cuts right and bottom so that both sides are multiples of ``scale``."""
+    height, width = (side - side % scale for side in image.shape[:2])
+    return image[:height, :width]
+
+
+def compare(original: np.ndarray, restorers: dict[str, nn.Module], scale: int) -> list[Result]:
+    """Shrinks a picture, restores it with bicubic and every model, and scores the results.
+
+    Args:
+        original: RGB ``(H, W, 3)`` uint8, sides multiples of ``scale``.
+        restorers: Restorers by name.
+        scale: Factor of shrinking and of the models.
+    """
+    planes = torch.from_numpy(original.transpose(2, 0, 1).copy())
+    shrunk = imresize_uint8(planes, 1 / scale).permute(1, 2, 0).numpy()
+    lq = to_tensor(shrunk)
+    methods: dict[str, Callable[[Tensor], Tensor]] = {"bicubic": lambda lq: imresize(lq, scale)}
+    methods |= {name: restorer.network for name, restorer in restorers.items()}
+    results = []
+    for name, method in methods.items():
+        started = time.perf_counter()
+        with torch.inference_mode():
+            image = to_array(method(lq), original.dtype)
+        seconds = time.perf_counter() - started
+        results.append(Result(name, image, *score(image, original, scale), seconds))
+    return results
+
+
+def draw(name: str, original: np.ndarray, results: list[Result]) -> np.ndarray:
+    """The results' crops where bicubic is furthest from the original."""
+    box = hardest_box(original, results[0].image, CROP)
+    panels = [Panel(r.method, f"{r.psnr:.2f} dB / {r.ssim:.4f}", r.image) for r in results]
+    panels.append(Panel("original", f"{original.shape[1]}x{original.shape[0]}", original))
+    return comparison_row(name, panels, box, columns=2)
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    return pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, axis=2)
