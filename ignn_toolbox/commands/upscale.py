@@ -4,14 +4,12 @@ import argparse
 import sys
 from collections import Counter
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from ..inference.bulk import DONE, FAILED, SKIPPED, Outcome, WriteOptions, run_jobs
 from ..inference.inferencer import DEFAULT_MODEL, SRInferencer, Target
 from ..inference.jobs import OutputRules, plan_jobs
 from ..inference.picture import MAX_PIXELS
 from ..inference.writer import DEFAULT_QUALITY, FORMATS
+from ._progress import progress_bar
 
 HELP = """Super-resolve pictures: files, folders (walked recursively), or one picture from standard
 input. Bit depth, grey, transparency, orientation and colour profile are kept."""
@@ -82,28 +80,12 @@ def run(args: argparse.Namespace) -> int:
         compile=args.compile,
         max_pixels=args.max_pixels,
     )
-    console = Console(stderr=True)
     outcomes: list[Outcome] = []
-    with _progress(console) as progress:
-        task = progress.add_task("upscale", total=len(jobs))
+    with progress_bar("upscale") as progress:
         for outcome in run_jobs(jobs, inferencer, target, options):
             outcomes.append(outcome)
-            progress.advance(task)
-            if outcome.status == FAILED and console.is_terminal:
-                progress.print(f"failed: {outcome.message}", markup=False, highlight=False)
+            progress(len(outcomes), len(jobs))
     return _summarise(outcomes)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
 
 
 def _summarise(outcomes: list[Outcome]) -> int:
