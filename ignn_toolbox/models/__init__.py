@@ -1,7 +1,7 @@
 """Networks and what they are made of; importing this registers all of them."""
 
 from .aggregators import Aggregated, Aggregator, GraphAgg
-from .backbones import EDSR
+from .backbones import EDSR, RCAN, Backbone
 from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
@@ -9,8 +9,10 @@ from .restorers import Restorer, SelfEnsemble
 
 __all__ = [
     "EDSR",
+    "RCAN",
     "Aggregated",
     "Aggregator",
+    "Backbone",
     "CNNEmbedder",
     "CharbonnierLoss",
     "GraphAgg",

@@ -1,3 +1,5 @@
+from .base import Backbone
 from .edsr import EDSR
+from .rcan import RCAN
 
-__all__ = ["EDSR"]
+__all__ = ["EDSR", "RCAN", "Backbone"]
