@@ -9,6 +9,7 @@ from .edsr_pytorch import count_blocks
 
 KIND = "IGNN's authors"
 SIGNATURE = ("head.0.weight", "body1.0.body.0.weight", "gcn.knn_downsample.0.0.weight")
+RGB_RANGE = 255
 
 _RES_SCALE = 0.1
 _LAYERS = {

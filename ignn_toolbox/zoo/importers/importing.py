@@ -1,9 +1,9 @@
 """Recognises a foreign checkpoint by its tensors and rebuilds its network in this toolbox.
 
 A kind of checkpoint is a module with ``KIND`` (its name), ``SIGNATURE`` (tensor names by which it
-is known), ``describe(state, options) -> dict`` (the network's config, inferred from the tensors'
-names and shapes) and ``rename(name, state) -> str | None`` (our name; None for a tensor that is
-stored twice).
+is known), ``RGB_RANGE`` (the value of white in it), ``describe(state, options) -> dict`` (the
+network's config, inferred from the tensors' names and shapes) and ``rename(name, state) ->
+str | None`` (our name; None for a tensor that is stored twice).
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from ...engine.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from ...registry import MODELS
 from ...version import __version__
-from . import edsr_pytorch, ignn_authors
+from . import basicsr, basicsr_rcan, edsr_pytorch, ignn_authors, mmagic, rcan_authors
 
-_KINDS = (ignn_authors, edsr_pytorch)
-_WRAPPERS = ("net_state_dict", "state_dict")
-_RGB_RANGE = 255
+_KINDS = (ignn_authors, edsr_pytorch, rcan_authors, basicsr, basicsr_rcan, mmagic)
+_WRAPPERS = ("net_state_dict", "params_ema", "params", "state_dict")
+_GENERATOR = "generator."  # MMagic stores other things beside it
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def import_checkpoint(
 ) -> nn.Module:
     """Loads a checkpoint of other code as a network of this toolbox.
 
-    Known are files of IGNN's authors (``{"net_state_dict": {"module. ...": ...}}``) and of
-    EDSR-PyTorch. Scale, widths and depths are inferred from the tensors. The networks there work
-    on 0..255; first and last layers are rescaled so that the result works on [0, 1].
+    Known are IGNN and RCAN of their authors, EDSR-PyTorch, EDSR and RCAN of BasicSR, and EDSR of
+    MMagic. Scale, widths and depths are inferred from the tensors. Most of these networks work on
+    0..255; first and last layers are rescaled so that the result works on [0, 1].
 
     Args:
         path: The file. Nothing in it is executed.
@@ -161,6 +161,12 @@ def _weights(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
         for name, value in content.items()
         if isinstance(value, Tensor)
     }
+    if any(name.startswith(_GENERATOR) for name in state):
+        state = {
+            name.removeprefix(_GENERATOR): value
+            for name, value in state.items()
+            if name.startswith(_GENERATOR)
+        }
     if any(name.startswith("network.") for name in state):
         raise CheckpointError(f"{path} is a checkpoint of this toolbox already; use it as it is")
     return state
@@ -169,17 +175,17 @@ def _weights(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
 def _translated(state: dict[str, Tensor], kind: Any) -> dict[str, Tensor]:
     renamed = {kind.rename(name, state): value for name, value in state.items()}
     renamed.pop(None, None)
-    return {name: _to_unit_range(name, value) for name, value in renamed.items()}
+    return {name: _to_unit_range(name, value, kind.RGB_RANGE) for name, value in renamed.items()}
 
 
-def _to_unit_range(name: str, value: Tensor) -> Tensor:
-    """From a network on 0..255 to one on [0, 1]; features in between keep their values.
+def _to_unit_range(name: str, value: Tensor, rgb_range: float) -> Tensor:
+    """From a network on 0..rgb_range to one on [0, 1]; features in between keep their values.
 
     The input mean stays a step of its own before the zero-padded first convolution: folded into
     that convolution's bias it would be wrong at the image's border.
     """
     if name == "stem.weight":
-        return value * _RGB_RANGE
+        return value * rgb_range
     if name in ("output.weight", "output.bias", "sub_mean.bias", "add_mean.bias"):
-        return value / _RGB_RANGE
+        return value / rgb_range
     return value
