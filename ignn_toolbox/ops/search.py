@@ -280,7 +280,7 @@ def _check_maps(queries: Tensor, keys: Tensor) -> None:
         raise ValueError(f"queries and keys must be floating point, got {queries.dtype}")
     if queries.device.type == "cpu" and not torch.compiler.is_compiling():
         for name, value in (("queries", queries), ("keys", keys)):
-            if not torch.isfinite(value.sum()):
+            if not torch.isfinite(torch.stack(value.aminmax())).all():  # a sum may overflow
                 raise ValueError(f"{name} {tuple(value.shape)} hold values that are not finite")
 
 
@@ -302,9 +302,10 @@ def _check_count(num_neighbors: int, plan: _Plan, scale: int) -> None:
             f"window of {plan.window[0]}x{plan.window[1]} holds {available}; use window={side} or "
             "more, or None"
         )
-    least = smallest_image(num_neighbors + int(plan.exclude_self), scale, keys.size, keys.stride)
+    needed = num_neighbors + int(plan.exclude_self)
+    least = smallest_image(needed, scale, keys.size, keys.stride)
     raise ValueError(
-        f"num_neighbors={num_neighbors} needs at least {num_neighbors} key patches, but a "
+        f"num_neighbors={num_neighbors} needs at least {needed} key patches, but a "
         f"{queries.height}x{queries.width} image downsampled by {scale} has {len(keys)}; use an "
         f"image of at least {least}x{least}"
     )
