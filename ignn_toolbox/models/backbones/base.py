@@ -1,4 +1,4 @@
-"""What residual backbones share: stem, blocks, upsampler, output, and a socket for an aggregator."""
+"""What residual backbones share: stem, blocks, upsampler, output, a socket for an aggregator."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Backbone(BaseModule):
             aggregate_after = max(1, num_blocks // 2)
         if aggregator is not None and not 1 <= aggregate_after <= num_blocks:
             raise ValueError(
-                f"aggregate_after={aggregate_after} must lie in 1..{num_blocks}, the blocks of this "
-                f"{name}"
+                f"aggregate_after={aggregate_after} must lie in 1..{num_blocks}, the blocks of "
+                f"this {name}"
             )
         self.scale = scale
         self.compact = compact

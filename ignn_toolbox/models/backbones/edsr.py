@@ -26,7 +26,7 @@ class EDSR(Backbone):
         channels: Feature channels C.
         num_blocks: Residual blocks.
         res_scale: Factor on each block's residual.
-        options: ``rgb_mean``, ``compact``, ``aggregator``, ``aggregate_after`` and ``init_cfg``, see
+        options: ``rgb_mean``, ``compact``, ``aggregator``, ``aggregate_after``, ``init_cfg``: see
             `Backbone`.
     """
 

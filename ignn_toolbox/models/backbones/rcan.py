@@ -57,8 +57,8 @@ class ResidualGroup(nn.Module):
 class RCAN(Backbone):
     """RCAN: residual groups of channel-attention blocks.
 
-    A group counts as one block of the backbone: ``aggregate_after`` counts groups. The ``res_scale``
-    of the authors' code is not used there, nor is there one here.
+    A group counts as one block of the backbone: ``aggregate_after`` counts groups. The authors'
+    code takes a ``res_scale`` and does not use it; there is none here.
 
     Args:
         scale: 2, 3 or 4.
@@ -66,7 +66,7 @@ class RCAN(Backbone):
         num_groups: Residual groups.
         num_blocks: Attention blocks of a group.
         reduction: How many times fewer channels the attention's inner layer has.
-        options: ``rgb_mean``, ``compact``, ``aggregator``, ``aggregate_after`` and ``init_cfg``, see
+        options: ``rgb_mean``, ``compact``, ``aggregator``, ``aggregate_after``, ``init_cfg``: see
             `Backbone`.
     """
 

@@ -1,0 +1,141 @@
+"""Starts a network from another one's weights, as far as they fit.
+
+In a config: ``model.network.init_cfg = dict(type='Pretrained', checkpoint=...)``. The paper starts
+IGNN from a trained EDSR in this way.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model import update_init_info
+from torch import Tensor, nn
+
+from ..engine.checkpoint import CheckpointError, load_checkpoint
+from ..registry import WEIGHT_INITIALIZERS
+from .importers import read_foreign
+from .index import resolve
+
+_OWN_PREFIX = "network."
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What a network got from a checkpoint; tensor names, in the network's order.
+
+    Attributes:
+        source: Where the weights come from.
+        taken: Copied.
+        fresh: In the network but not in the checkpoint: they start as they were initialised.
+        reshaped: In both, but of different shapes, so not copied.
+        unused: In the checkpoint only.
+    """
+
+    source: str
+    taken: list[str]
+    fresh: list[str]
+    reshaped: list[str]
+    unused: list[str]
+
+    def __str__(self) -> str:
+        rest = (
+            ("not in the checkpoint, freshly initialised", self.fresh),
+            ("of another shape, freshly initialised", self.reshaped),
+            ("in the checkpoint only, left out", self.unused),
+        )
+        lines = [f"{len(self.taken)} tensors taken from {self.source}: {_summary(self.taken)}"]
+        lines += [f"{len(names)} {what}: {_summary(names)}" for what, names in rest if names]
+        return "\n  ".join(lines)
+
+
+@WEIGHT_INITIALIZERS.register_module(name="Pretrained")
+class Pretrained:
+    """Initialises a network with :func:`warm_start` and logs what was and was not taken over.
+
+    Replaces mmengine's initialiser of this name, which neither knows foreign files nor complains
+    when nothing fits.
+
+    Args:
+        checkpoint: See :func:`warm_start`.
+    """
+
+    def __init__(self, checkpoint: str | Path) -> None:
+        self.checkpoint = checkpoint
+
+    def __call__(self, module: nn.Module) -> None:
+        print_log(str(warm_start(module, self.checkpoint)), logger="current")
+        if hasattr(module, "_params_init_info"):
+            update_init_info(module, init_info=f"Pretrained: {self.checkpoint}")
+
+
+def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
+    """Copies every tensor that a network and a checkpoint have in common.
+
+    Args:
+        module: A network, or a restorer, whose network is meant.
+        checkpoint: A checkpoint of this toolbox, one of other code (see
+            :func:`ignn_toolbox.zoo.importers.import_checkpoint`), or the name of a zoo model.
+
+    Returns:
+        What was and was not taken over.
+
+    Raises:
+        FileNotFoundError: There is no such file or zoo model.
+        ValueError: The file is damaged or of no known kind, or nothing in it fits.
+    """
+    network = getattr(module, "network", module)
+    source, weights = _read(checkpoint)
+    own = network.state_dict()
+    taken = [n for n in own if n in weights and weights[n].shape == own[n].shape]
+    result = Takeover(
+        source,
+        taken,
+        [name for name in own if name not in weights],
+        [name for name in own if name in weights and weights[name].shape != own[name].shape],
+        [name for name in weights if name not in own],
+    )
+    if not any(name.startswith("blocks.") for name in taken):
+        shapes = {name: tuple(weights[name].shape) for name in result.reshaped[:3]}
+        raise CheckpointError(
+            f"{source} cannot start a {type(network).__name__}: none of its blocks fits "
+            f"(shapes there: {shapes or 'no tensor of the same name'}); channels and kind of "
+            "network must be equal"
+        )
+    network.load_state_dict({name: weights[name] for name in taken}, strict=False)
+    return result
+
+
+def _read(checkpoint: str | Path) -> tuple[str, dict[str, Tensor]]:
+    path = Path(checkpoint).expanduser()
+    if not path.is_file() and path.suffix == "":
+        _, shipped = resolve(str(checkpoint))
+        if shipped is None:
+            raise FileNotFoundError(f"{checkpoint} is a config without weights; name a checkpoint")
+        path = shipped
+    content: dict[str, Any] = load_checkpoint(path)
+    state = content.get("state_dict", {})
+    if any(name.startswith(_OWN_PREFIX) for name in state):
+        return str(path), {
+            name.removeprefix(_OWN_PREFIX): value
+            for name, value in state.items()
+            if name.startswith(_OWN_PREFIX)
+        }
+    imported = read_foreign(path)
+    return f"{path} ({imported.kind})", imported.state_dict
+
+
+def _summary(names: Iterable[str]) -> str:
+    """How many tensors of each part, as in ``stem (2), blocks (128)``."""
+    counts = Counter(_part(name) for name in names)
+    parts = [f"{part} ({count})" for part, count in counts.items()]
+    more = f" and {len(parts) - _LISTED} more" if len(parts) > _LISTED else ""
+    return ", ".join(parts[:_LISTED]) + more
+
+
+def _part(name: str) -> str:
+    words = name.split(".")
+    return ".".join(words[:2]) if words[0] == "aggregator" else words[0]
