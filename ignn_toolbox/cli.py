@@ -25,7 +25,8 @@ COMMANDS = (
     ("evaluate", "score a folder of results of any program against ground truth"),
     ("compare", "compare results image by image, with interval, p-value, gains and losses"),
     ("models", "list the models that ship with the package"),
-    ("import", "convert a checkpoint of other code (IGNN's authors, EDSR-PyTorch)"),
+    ("import", "convert a checkpoint of other code into one of this toolbox"),
+    ("publish", "put a trained model into a checkout's model zoo"),
 )
 
 # `import` is a keyword, so its module carries an underscore.

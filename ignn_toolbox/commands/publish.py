@@ -1,0 +1,40 @@
+"""``ignn publish``: a trained model enters the zoo, with what was measured of it."""
+
+import argparse
+from pathlib import Path
+
+from ..evaluation import read_results
+from ..zoo.publish import publish
+
+HELP = """Put a trained checkpoint into a checkout's model zoo: the bare weights into
+ignn_toolbox/zoo/checkpoints, and an entry with SHA-256, parameters, training and measured results
+into the config's metafile.yml."""
+EXAMPLES = """examples:
+  ignn test edsr-tiny_x2c32b8_1xb16-7k_bsds-t91 best.pth --data-root data --out results/edsr_tiny
+  ignn publish best.pth --name edsr_tiny_x2 --config edsr-tiny_x2c32b8_1xb16-7k_bsds-t91 \\
+      --results results/edsr_tiny --data "BSDS500 train+test, T91" \\
+      --terms "BSDS500: non-commercial research and education"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", help="what training wrote")
+    parser.add_argument("--name", required=True, help="zoo name, such as ignn_tiny_x2")
+    parser.add_argument("--config", required=True, help="bundled config it was trained from")
+    parser.add_argument("--results", required=True, help="folder that `ignn test --out` wrote")
+    parser.add_argument("--data", required=True, help="training images")
+    parser.add_argument("--terms", required=True, help="terms of use of the training images")
+    parser.add_argument("--command", help="how to train it again (default: ignn train CONFIG)")
+    parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
+
+
+def run(args: argparse.Namespace) -> int:
+    command = args.command or f"ignn train {args.config} --data-root data"
+    training = {"Data": args.data, "Terms": args.terms, "Command": command}
+    entry = publish(
+        args.checkpoint, args.config, args.name, read_results(args.results), training, args.root
+    )
+    print(f"{args.name}: {entry['Parameters']:,} parameters, SHA-256 {entry['SHA256'][:12]}...")
+    for row in entry["Results"]:
+        print(f"  {row['Dataset']} {row['PSNR']:.2f}/{row['SSIM']:.4f} {row['Protocol']}")
+    return 0

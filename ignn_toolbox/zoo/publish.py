@@ -1,0 +1,116 @@
+"""Puts a trained model into the zoo: its bare weights, and a metafile entry of what it scored."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch import nn
+
+from ..datasets.image_io import write_bytes
+from ..engine.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from ..engine.config import load_config
+from ..evaluation.results import Results
+from ..registry import MODELS
+from ..version import __version__
+from .index import bundled_configs
+
+_HEADER = "# Written by `ignn publish` from measured results; see `ignn publish --help`.\n"
+
+
+def publish(
+    checkpoint: str | Path,
+    config_name: str,
+    alias: str,
+    results: Results,
+    training: dict[str, Any],
+    root: Path,
+) -> dict[str, Any]:
+    """Publishes a checkpoint under a zoo name.
+
+    The optimizer, the training config and its local paths are left behind. The entry replaces an
+    earlier one of the same name.
+
+    Args:
+        checkpoint: What training wrote.
+        config_name: Name of the bundled config it was trained from.
+        alias: The zoo name, such as ``ignn_tiny_x2``.
+        results: Measured from this very checkpoint file.
+        training: Data, its terms and the command, as the metafile shall say.
+        root: The checkout, which holds ``configs`` and ``ignn_toolbox``.
+
+    Returns:
+        The metafile entry.
+
+    Raises:
+        FileNotFoundError: The checkpoint, the config or the checkout is missing.
+        ValueError: The results are another checkpoint's, or the weights do not fit the config.
+    """
+    checkpoint = Path(checkpoint)
+    content = load_checkpoint(checkpoint)
+    measured = results.info.get("sha256")
+    if measured != _sha256(checkpoint):
+        raise ValueError(
+            f"the results were measured with another file than {checkpoint} "
+            f"(SHA-256 {measured}); run `ignn test` with this one"
+        )
+    config, metafile = _places(config_name, root)
+    restorer = _fitting_restorer(config, content, checkpoint)
+    meta = content["meta"]
+    weights = root / "ignn_toolbox" / "zoo" / "checkpoints" / f"{alias}.pth"
+    weights.parent.mkdir(exist_ok=True)
+    kept = {"config": meta["config"], "scale": meta["scale"], "toolbox_version": __version__}
+    kept["metrics"] = meta.get("metrics", {})
+    save_checkpoint({"meta": kept, "state_dict": content["state_dict"]}, weights)
+    entry = {
+        "Name": config.stem,
+        "Alias": alias,
+        "Config": f"{config.parent.name}/{config.name}",
+        "Weights": weights.name,
+        "SHA256": _sha256(weights),
+        "Scale": meta["scale"],
+        "Parameters": sum(value.numel() for value in restorer.network.parameters()),
+        "Training": training | {"Iterations": meta.get("iter"), "Seed": meta.get("seed")},
+        "Results": [
+            {
+                "Dataset": mean.dataset,
+                "Images": mean.images,
+                "Protocol": mean.protocol,
+                "PSNR": round(mean.psnr, 4),
+                "SSIM": round(mean.ssim, 6),
+            }
+            for mean in results.means
+        ],
+    }
+    _write_entry(metafile, entry)
+    return entry
+
+
+def _places(config_name: str, root: Path) -> tuple[Path, Path]:
+    if not (root / "ignn_toolbox" / "zoo").is_dir():
+        raise FileNotFoundError(f"{root} is no checkout of the toolbox; name it with --root")
+    name = bundled_configs().get(Path(config_name).stem)
+    config = root / "configs" / name.parent.name / name.name if name else None
+    if config is None or not config.is_file():
+        raise FileNotFoundError(f"{root / 'configs'} has no config {config_name}")
+    return config, config.with_name("metafile.yml")
+
+
+def _fitting_restorer(config: Path, content: dict[str, Any], checkpoint: Path) -> nn.Module:
+    restorer = MODELS.build(load_config(config).model)
+    load_weights(restorer, content, str(checkpoint))
+    return restorer
+
+
+def _write_entry(metafile: Path, entry: dict[str, Any]) -> None:
+    content: dict[str, Any] = {}
+    if metafile.is_file():
+        content = yaml.safe_load(metafile.read_text(encoding="utf-8")) or {}
+    others = [old for old in content.get("Models", []) if old.get("Alias") != entry["Alias"]]
+    content["Models"] = sorted([*others, entry], key=lambda model: model.get("Alias", ""))
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    write_bytes(metafile, (_HEADER + text).encode())
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
