@@ -1,43 +1,68 @@
 """``ignn models``: what ships with the package."""
 
 import argparse
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 
-from ..zoo import bundled_configs, list_models, zoo_models
+from ..zoo import ZooModel, bundled_configs, list_models, zoo_models
 
 HELP = "List the models that ship with the package and, on request, the configs to train from."
 EXAMPLES = """examples:
   ignn models
   ignn models 'ignn*' --configs
+  ignn models --markdown                 # the table of the README
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern of names")
     parser.add_argument("--configs", action="store_true", help="also list the bundled configs")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
 
 
 def run(args: argparse.Namespace) -> int:
     models = zoo_models()
-    names = list_models(args.pattern)
-    table = Table("model", "scale", "parameters", "results (PSNR/SSIM, protocol)", "config")
-    for name in names:
-        model = models[name]
-        results = "\n".join(
-            f"{row['Dataset']} {row['PSNR']:.2f}/{row['SSIM']:.4f} {row['Protocol']}"
-            for row in model.results
-        )
-        parameters = f"{model.parameters:,}"
-        table.add_row(name, f"x{model.scale}", parameters, results, model.config.stem)
-    console = Console()
-    if names:
-        console.print(table)
+    chosen = [models[name] for name in list_models(args.pattern)]
+    if args.markdown:
+        print(markdown_table(chosen))
+    elif chosen:
+        header, *rows = table_rows(chosen)
+        table = Table(*header)
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
     else:
-        console.print(f"no model matches {args.pattern!r}")
+        print(f"no model matches {args.pattern!r}")
     if args.configs:
-        console.print("\nconfigs (`ignn train NAME`):")
+        print("\nconfigs (`ignn train NAME`):")
         for name, path in bundled_configs().items():
-            console.print(f"  {path.parent.name}/{name}", highlight=False)
+            print(f"  {path.parent.name}/{name}")
     return 0
+
+
+def markdown_table(models: Iterable[ZooModel]) -> str:
+    """The models as a Markdown table, figures as the metafiles hold them."""
+    header, *rows = table_rows(models)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def table_rows(models: Iterable[ZooModel]) -> list[list[str]]:
+    """Header and one row a model: name, scale, parameters, then PSNR/SSIM of each benchmark set."""
+    models = list(models)
+    sets = dict.fromkeys(
+        (row["Dataset"], row["Protocol"]) for model in models for row in model.results
+    )
+    header = ["model", "scale", "parameters"]
+    header += [f"{dataset} ({protocol})" for dataset, protocol in sets]
+    rows = [header]
+    for model in models:
+        scores = {
+            (row["Dataset"], row["Protocol"]): f"{row['PSNR']:.2f} / {row['SSIM']:.4f}"
+            for row in model.results
+        }
+        figures = [scores.get(key, "") for key in sets]
+        rows.append([model.name, f"x{model.scale}", f"{model.parameters:,}", *figures])
+    return rows

@@ -78,7 +78,7 @@ def test_wrong_names_are_answered_with_the_nearest(small_zoo):
 def test_models_command_lists_them(small_zoo, cli):
     status, out, _ = cli("models", "--configs")
     assert status == 0
-    for text in ("toy_x2", "9,000", "31.23/0.9123", "toy/toy-tiny_x2c8b2"):
+    for text in ("toy_x2", "9,000", "31.23 / 0.9123", "toy/toy-tiny_x2c8b2"):
         assert text in out
 
 
