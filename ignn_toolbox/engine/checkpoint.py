@@ -199,7 +199,8 @@ def _load_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
         ) from error
     with safe_open(path, framework="pt", device=str(map_location or "cpu")) as file:
         meta = json.loads((file.metadata() or {}).get("meta", "{}"))
-        return {"meta": meta, "state_dict": {key: file.get_tensor(key) for key in file.keys()}}
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return {"meta": meta, "state_dict": weights}
 
 
 def _write_safetensors(content: Mapping[str, Any], path: Path) -> None:

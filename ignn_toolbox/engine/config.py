@@ -125,7 +125,7 @@ def _for_scale(value: Any, scale: int | None) -> Any:
 
 
 def _fill(node: dict[str, Any], shared: Mapping[str, Any], registry: Registry, place: str) -> None:
-    accepted = accepted_keys(find_type(node["type"], registry, place))
+    accepted = accepted_keys(find_type(node["type"], registry, place)) or ()
     for key, value in shared.items():
         if key in accepted:
             node.setdefault(key, value)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmengine.registry import Registry
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..registry import (
@@ -124,8 +125,12 @@ def check_config(config: Mapping[str, Any]) -> None:
         _check_component(config.get(key), registry, key)
 
 
-def accepted_keys(component: Any) -> set[str]:
-    """The config keys that a class or function takes, those passed on by ``**kwargs`` included."""
+def accepted_keys(component: Any) -> set[str] | None:
+    """The config keys that a class or function takes, those of its bases included.
+
+    Returns:
+        None for a class that takes any key and hands it to no base, as mmengine's ``EMAHook``.
+    """
     if not inspect.isclass(component):
         return set(_parameters(component))
     names: set[str] = set()
@@ -134,9 +139,9 @@ def accepted_keys(component: Any) -> set[str]:
             continue
         parameters = _parameters(base.__init__)
         names.update(parameters)
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            break
-    return names
+        if base is nn.Module or not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return names
+    return None if names else set()
 
 
 def find_type(type_: Any, registry: Registry, place: str) -> Any:
@@ -159,8 +164,10 @@ def _check_component(node: Any, registry: Registry, place: str) -> None:
         if "type" in node:
             owner = EVALUATOR if registry is METRICS and "metrics" in node else registry
             component = find_type(node["type"], owner, place)
-            allowed = accepted_keys(component) | {*_TAKEN_BY_MMENGINE.get(registry, ())}
-            _check_keys(node, {*allowed, "type", "_scope_"}, place, component)
+            allowed = accepted_keys(component)
+            if allowed is not None:
+                taken = _TAKEN_BY_MMENGINE.get(registry, ())
+                _check_keys(node, {*allowed, *taken, "type", "_scope_"}, place, component)
         _check_children(node, registry, place)
     elif isinstance(node, Sequence) and not isinstance(node, str):
         for index, item in enumerate(node):

@@ -25,8 +25,8 @@ class IterationTimer(Hook):
     """Measures each iteration: all of it, and the part spent waiting for data.
 
     Validation and saving are left out, so the figures tell the speed of training itself; the
-    time left counts them in. The scalars of the run are kept for the last 1000 iterations only: mmengine's buffers would grow,
-    and copy themselves at every iteration, for a million.
+    time left counts them in. The scalars of the run are kept for the last 1000 iterations only:
+    mmengine's buffers would grow, and copy themselves at every iteration, for a million.
     """
 
     priority = "NORMAL"

@@ -114,9 +114,7 @@ class IterationTrainLoop(BaseLoop):
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=self.iter, data_batch=batch)
         outputs = runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
-        runner.call_hook(
-            "after_train_iter", batch_idx=self.iter, data_batch=batch, outputs=outputs
-        )
+        runner.call_hook("after_train_iter", batch_idx=self.iter, data_batch=batch, outputs=outputs)
         self.iter += 1
 
     def _validate_if_due(self) -> None:
@@ -167,12 +165,11 @@ class _MultiSetLoop(BaseLoop):
         runner.call_hook(f"before_{mode}_epoch")
         runner.model.eval()
         metrics: dict[str, float] = {}
-        for self.dataloader, self.evaluator in zip(
-            self.dataloaders, self.evaluators, strict=True
-        ):
-            for index, batch in enumerate(self.dataloader):
+        for loader, evaluator in zip(self.dataloaders, self.evaluators, strict=True):
+            self.dataloader, self.evaluator = loader, evaluator
+            for index, batch in enumerate(loader):
                 self._step(index, batch)
-            metrics |= self.evaluator.evaluate(len(self.dataloader.dataset))
+            metrics |= evaluator.evaluate(len(loader.dataset))
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
         runner.call_hook(f"after_{mode}")
         return metrics
@@ -183,9 +180,7 @@ class _MultiSetLoop(BaseLoop):
         runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=batch)
         outputs = getattr(runner.model, f"{mode}_step")(batch)
         self.evaluator.process(data_samples=outputs, data_batch=batch)
-        runner.call_hook(
-            f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs
-        )
+        runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
 
 
 @LOOPS.register_module()

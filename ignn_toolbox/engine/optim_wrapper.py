@@ -84,9 +84,9 @@ class SafeOptimWrapper(OptimWrapper):
         """Adds the gradients of a loss, and updates the parameters when they are complete."""
         self.skip_reason = None
         if self.max_ratio is not None:
-            # A nan must not lose the comparison.
             value = float(loss.detach())
-            self._largest_loss = max(value if math.isfinite(value) else math.inf, self._largest_loss)
+            # A nan must not lose the comparison.
+            self._largest_loss = max(self._largest_loss, math.inf if math.isnan(value) else value)
         super().update_params(loss, step_kwargs, zero_kwargs)
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
@@ -131,10 +131,8 @@ class SafeOptimWrapper(OptimWrapper):
     def _judge(self) -> None:
         figures = {"loss": self._largest_loss_of_all(), "gradient norm": self._gradient_norm()}
         self._largest_loss = 0.0
-        if self.scaler.is_enabled() and not math.isfinite(figures["gradient norm"]):
-            # Overflow is how the loss scale finds its size: the scaler itself drops the update.
-            if math.isfinite(figures["loss"]) and self.scaler.get_scale() >= 1:
-                return
+        if self._scaler_overflow(figures):
+            return
         self.skip_reason = self._objection(figures)
         if self.skip_reason is None:
             self.skipped_in_a_row = 0
@@ -143,6 +141,11 @@ class SafeOptimWrapper(OptimWrapper):
             return
         self.skipped += 1
         self.skipped_in_a_row += 1
+
+    def _scaler_overflow(self, figures: dict[str, float]) -> bool:
+        """Overflow is how the loss scale finds its size: the scaler itself drops the update."""
+        overflow = math.isfinite(figures["loss"]) and not math.isfinite(figures["gradient norm"])
+        return overflow and self.scaler.is_enabled() and self.scaler.get_scale() >= 1
 
     def _objection(self, figures: dict[str, float]) -> str | None:
         for name, value in figures.items():

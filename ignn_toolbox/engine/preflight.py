@@ -35,7 +35,7 @@ def _schedule_points(schedulers: Any) -> Iterator[tuple[str, int]]:
     for index, item in enumerate([schedulers] if single else schedulers or []):
         place = "param_scheduler" if single else f"param_scheduler[{index}]"
         if item.get("by_epoch", True):
-            raise ValueError(f"{place} counts epochs; this toolbox trains by iterations: by_epoch=False")
+            raise ValueError(f"{place} counts epochs; set by_epoch=False: runs count iterations")
         for key in ("end", "T_max"):
             if item.get(key) is not None:
                 yield f"{place}.{key}", item[key]

@@ -17,7 +17,15 @@ _DECISIVE = (
 )
 # Keys inside them that do not: where the data lie, and how they are brought in.
 _INDIFFERENT = frozenset(
-    "data_root cache cache_dir num_workers persistent_workers prefetch_factor pin_memory".split()
+    {
+        "cache",
+        "cache_dir",
+        "data_root",
+        "num_workers",
+        "persistent_workers",
+        "pin_memory",
+        "prefetch_factor",
+    }
 )
 _MISSING = "(not set)"
 
@@ -86,9 +94,7 @@ def plain(node: Any) -> Any:
     return str(node)
 
 
-def _restart_schedules(
-    runner: Any, schedulers: list[Any], fresh: list[dict[str, Any]]
-) -> None:
+def _restart_schedules(runner: Any, schedulers: list[Any], fresh: list[dict[str, Any]]) -> None:
     optimizer = runner.optim_wrapper.optimizer
     for group, settings in zip(optimizer.param_groups, fresh, strict=True):
         group.update(settings)

@@ -22,6 +22,8 @@ from .checkpoint import (
 from .config import network_scale
 from .resume import check_same_run, continue_schedules, plain
 
+_RESUMABLE = ("loop", "optimizer", "param_schedulers")
+
 
 class TrainingRunner(Runner):
     """Trains and tests restorers.
@@ -168,7 +170,7 @@ class TrainingRunner(Runner):
         return None
 
     def _resume_from(self, checkpoint: dict[str, Any], name: str) -> None:
-        missing = [key for key in ("loop", "optimizer", "param_schedulers") if key not in checkpoint]
+        missing = [key for key in _RESUMABLE if key not in checkpoint]
         if missing:
             raise CheckpointError(
                 f"{name} has no {', '.join(missing)}: it holds weights only and cannot be resumed; "

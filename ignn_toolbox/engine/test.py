@@ -17,6 +17,8 @@ from .distributed import finish, launch
 from .runner import TrainingRunner
 from .train import prepare_run
 
+_SECTIONS = ("test_dataloader", "test_evaluator", "test_cfg")
+
 
 def test(
     config: Config,
@@ -47,7 +49,7 @@ def test(
         ValueError: The config has no test sections, or the checkpoint does not fit.
         OSError: ``out_dir`` cannot be written.
     """
-    missing = [key for key in ("test_dataloader", "test_evaluator", "test_cfg") if key not in config]
+    missing = [key for key in _SECTIONS if key not in config]
     if missing:
         raise ValueError(f"the config has no {', '.join(missing)}, which a test needs")
     checkpoint = Path(checkpoint)

@@ -73,6 +73,8 @@ def train(
             stopped_by=_signal(runner),
             metrics=dict(runner.latest_metrics),
         )
+    except AssertionError as error:  # how mmengine answers a value it does not like
+        raise ValueError(f"mmengine refuses the config: {error}") from error
     finally:
         finish()
 

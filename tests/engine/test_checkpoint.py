@@ -1,0 +1,213 @@
+"""Checkpoints: hostile files are refused, good ones load, writing never harms what was there."""
+
+import builtins
+import contextlib
+import functools
+import io
+import operator
+import os
+import pickle
+import resource
+import shutil
+import subprocess
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader
+
+from ignn_toolbox.engine.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    training_checkpoints,
+)
+
+CANARY = "ignn_canary_was_here"
+
+
+class Calls:
+    """An object that, unpickled, calls a function."""
+
+    def __init__(self, function, *arguments) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+class Sets:
+    """An object that, unpickled, sets attributes of an admitted class."""
+
+    def __reduce__(self):
+        return HistoryBuffer, (), {"_statistics_methods": Calls(os.system, f"touch {CANARY}")}
+
+
+def nested() -> bytes:
+    buffer = io.BytesIO()
+    torch.save(Calls(os.system, f"touch {CANARY}"), buffer)
+    return buffer.getvalue()
+
+
+def reach(*names: str) -> Calls:
+    """``HistoryBuffer.<name>.<name>...`` by a chain of getattr."""
+    found = HistoryBuffer
+    for name in names:
+        found = Calls(getattr, found, name)
+    return found
+
+
+HOSTILE = {
+    "os.system": lambda: Calls(os.system, f"touch {CANARY}"),
+    "subprocess": lambda: Calls(subprocess.check_call, ["touch", CANARY]),
+    "eval": lambda: Calls(eval, f"open('{CANARY}', 'w')"),
+    "exec": lambda: Calls(exec, f"open('{CANARY}', 'w')"),
+    "open for writing": lambda: Calls(open, CANARY, "w"),
+    "import": lambda: Calls(builtins.__import__, "antigravity"),
+    "getattr of __init__": lambda: reach("__init__"),
+    "getattr to globals": lambda: reach("__init__", "__globals__"),
+    "getattr of an instance": lambda: Calls(getattr, HistoryBuffer(), "min"),
+    "attrgetter": lambda: Calls(operator.attrgetter, "__class__"),
+    "partial": lambda: Calls(functools.partial, os.system, f"touch {CANARY}"),
+    "nested pickle": lambda: Calls(pickle.loads, pickle.dumps(Calls(os.system, f"touch {CANARY}"))),
+    "another file": lambda: Calls(torch.load, "other.pth"),
+    "storage from bytes": lambda: Calls(torch.storage._load_from_bytes, nested()),
+    "numpy file": lambda: Calls(np.load, "x.npy", None, True),
+    "remove a folder": lambda: Calls(shutil.rmtree, "somewhere"),
+    "state of an admitted class": Sets,
+    "whole module": lambda: torch.nn.Linear(2, 2),
+    "object array": lambda: np.array([Calls(os.system, f"touch {CANARY}")], dtype=object),
+}
+
+
+@pytest.mark.parametrize("where", ["meta", "state_dict", "message_hub"])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_files_are_refused(tmp_path: Path, monkeypatch, kind: str, where: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = {"meta": {}, "state_dict": {"w": torch.zeros(2)}} | {where: {"x": HOSTILE[kind]()}}
+    torch.save(content, "bad.pth")
+    with pytest.raises(CheckpointError, match="was refused"):
+        load_checkpoint("bad.pth")
+    assert not Path(CANARY).exists()
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_bare_pickles_are_refused(tmp_path: Path, monkeypatch, protocol: int) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.pth").write_bytes(pickle.dumps(Calls(os.system, f"touch {CANARY}"), protocol))
+    with pytest.raises(CheckpointError):
+        load_checkpoint("bad.pth")
+    assert not Path(CANARY).exists()
+
+
+def test_mmengine_reads_by_the_same_rule(tmp_path: Path) -> None:
+    torch.save({"state_dict": Calls(os.system, f"touch {tmp_path / CANARY}")}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError):
+        CheckpointLoader.load_checkpoint(str(tmp_path / "x.pth"))
+    assert not (tmp_path / CANARY).exists()
+
+
+def test_script_archives_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
+        archive.writestr("x/constants.pkl", pickle.dumps(()))
+        archive.writestr("x/code/__torch__.py", "import os")
+    with pytest.raises(CheckpointError):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+def test_checkpoints_of_other_mmengine_projects_load(tmp_path: Path) -> None:
+    history = HistoryBuffer([1.0, 2.0], [1, 1])
+    content = {
+        "meta": {"epoch": 1, "iter": np.int64(3), "seed": np.float32(0.5)},
+        "state_dict": OrderedDict(w=torch.arange(3)),
+        "message_hub": {"log_scalars": OrderedDict({"train/loss": history})},
+    }
+    torch.save(content, tmp_path / "x.pth")
+    loaded = load_checkpoint(tmp_path / "x.pth")
+    assert loaded["message_hub"]["log_scalars"]["train/loss"].mean() == 1.5
+    assert loaded["meta"] == {"epoch": 1, "iter": 3, "seed": 0.5}
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+def test_what_is_saved_is_loaded(tmp_path: Path, name: str) -> None:
+    last = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    weights, meta = {"a": torch.randn(2, 3), "b": last}, {"scale": 2, "config": {"type": "X"}}
+    save_checkpoint({"meta": meta, "state_dict": weights}, tmp_path / name)
+    loaded = load_checkpoint(tmp_path / name)
+    assert loaded["meta"] == meta
+    assert all(torch.equal(loaded["state_dict"][key], value) for key, value in weights.items())
+
+
+def test_bare_weights_load(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1)}, tmp_path / "x.pth")
+    assert load_checkpoint(tmp_path / "x.pth")["state_dict"]["w"] == 1
+
+
+def test_a_file_cut_anywhere_is_an_error(tmp_path: Path) -> None:
+    save_checkpoint({"meta": {}, "state_dict": {"w": torch.randn(64)}}, tmp_path / "whole.pth")
+    data = (tmp_path / "whole.pth").read_bytes()
+    for length in [*range(0, len(data), 37), len(data) - 1]:
+        (tmp_path / "cut.pth").write_bytes(data[:length])
+        with pytest.raises(CheckpointError):
+            load_checkpoint(tmp_path / "cut.pth")
+
+
+def test_flipped_bytes_are_an_error_or_change_nothing_of_the_structure(tmp_path: Path) -> None:
+    save_checkpoint({"meta": {"k": 1}, "state_dict": {"w": torch.randn(64)}}, tmp_path / "x.pth")
+    data = bytearray((tmp_path / "x.pth").read_bytes())
+    for place in range(0, len(data), 29):
+        changed = data.copy()
+        changed[place] ^= 0xFF
+        (tmp_path / "y.pth").write_bytes(changed)
+        with contextlib.suppress(CheckpointError):
+            assert load_checkpoint(tmp_path / "y.pth").keys() >= {"meta"}
+
+
+def test_a_full_disk_leaves_the_former_file(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "x.pth"
+    save_checkpoint({"meta": {}, "state_dict": {"w": torch.ones(1)}}, path)
+    usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OSError, match=r"needs 1024 MiB, but only 1 MiB are free"):
+        save_checkpoint({"state_dict": {"w": torch.empty(2**28, device="cpu")}}, path)
+    assert load_checkpoint(path)["state_dict"]["w"] == 1
+    assert os.listdir(tmp_path) == ["x.pth"]
+
+
+def test_a_failing_write_leaves_the_former_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    save_checkpoint({"meta": {}, "state_dict": {"w": torch.ones(1)}}, path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="could not be written"):
+            save_checkpoint({"state_dict": {"w": torch.randn(100_000)}}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert load_checkpoint(path)["state_dict"]["w"] == 1
+    assert os.listdir(tmp_path) == ["x.pth"]
+
+
+def test_weights_that_do_not_fit_are_listed() -> None:
+    model = torch.nn.Linear(2, 3)
+    weights = {"weight": torch.zeros(3, 4), "extra": torch.zeros(1)}
+    with pytest.raises(CheckpointError) as error:
+        load_weights(model, {"state_dict": weights}, "x.pth")
+    for fault in ("missing bias (3,)", "left over extra", "weight is (3, 4), the model has (3, 2)"):
+        assert fault in str(error.value)
+
+
+def test_training_checkpoints_are_sorted_by_number(tmp_path: Path) -> None:
+    for name in ("iter_9.pth", "iter_10.pth", "best_x_iter_11.pth", "iter_x.pth"):
+        (tmp_path / name).touch()
+    assert [path.name for path in training_checkpoints(tmp_path)] == ["iter_10.pth", "iter_9.pth"]
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="absent.pth"):
+        load_checkpoint(tmp_path / "absent.pth")

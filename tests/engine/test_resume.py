@@ -1,0 +1,138 @@
+"""An interrupted and continued run is the uninterrupted run, bit for bit."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from mmengine.hooks import Hook
+
+from ignn_toolbox.registry import HOOKS
+
+from .conftest import forked, same, state
+
+
+@HOOKS.register_module()
+class SignalHook(Hook):
+    """Sends this process a signal before the iteration of a number (counted from 0)."""
+
+    def __init__(self, at: int, number: int) -> None:
+        self.at, self.number = at, number
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if runner.iter == self.at:
+            os.kill(os.getpid(), self.number)
+
+
+def at(iteration: int, number: signal.Signals) -> dict:
+    """An option that makes a run receive a signal."""
+    return {"default_hooks.signal": dict(type="SignalHook", at=iteration, number=int(number))}
+
+
+VARIANTS = {
+    "plain": {},
+    "two workers": {"train_dataloader.num_workers": 2},
+    "ema": {"custom_hooks": [dict(type="EMAHook", ema_type="ExponentialMovingAverage")]},
+    "accumulation": {"optim_wrapper.accumulative_counts": 2},
+    "bf16": {"optim_wrapper.precision": "bf16"},
+    "fp16": {"optim_wrapper.precision": "fp16"},
+    "guard and clipping": {
+        "optim_wrapper.max_ratio": 10.0,
+        "optim_wrapper.clip_grad": dict(max_norm=0.1),
+    },
+    "warm-up and steps": {
+        "param_scheduler": [
+            dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=3),
+            dict(type="MultiStepLR", by_epoch=False, milestones=[5, 6], gamma=0.5),
+        ]
+    },
+    "restarts": {
+        "param_scheduler": [
+            dict(
+                type="CosineRestartLR",
+                by_epoch=False,
+                periods=[3, 5],
+                restart_weights=[1, 0.5],
+                eta_min=0.0,
+            )
+        ]
+    },
+    "one cycle": {"param_scheduler": [dict(type="OneCycleLR", by_epoch=False, eta_max=1e-3)]},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_killed_run_continues_bit_for_bit(train, tmp_path: Path, variant: str) -> None:
+    options = VARIANTS[variant]
+    train(tmp_path / "whole", options)
+    killed = forked(train, tmp_path / "cut", options | at(6, signal.SIGKILL))
+    assert killed == -signal.SIGKILL
+    assert sorted(p.name for p in (tmp_path / "cut").glob("iter_*")) == ["iter_4.pth"]
+    train(tmp_path / "cut", options, resume=True)
+    assert same(state(tmp_path / "whole/iter_8.pth"), state(tmp_path / "cut/iter_8.pth"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops(train, tmp_path: Path, number: signal.Signals) -> None:
+    train(tmp_path / "whole")
+    result = train(tmp_path / "cut", at(5, number))
+    assert (result.stopped_by, result.iterations) == (number, 6)
+    assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL)
+    train(tmp_path / "cut", resume=True)
+    assert same(state(tmp_path / "whole/iter_8.pth"), state(tmp_path / "cut/iter_8.pth"))
+
+
+def test_a_stop_waits_for_accumulated_gradients(train, tmp_path: Path) -> None:
+    result = train(tmp_path, at(4, signal.SIGTERM) | {"optim_wrapper.accumulative_counts": 4})
+    assert result.iterations == 8
+
+
+def test_a_stop_before_validation_validates_on_resume(train, tmp_path: Path) -> None:
+    result = train(tmp_path, at(3, signal.SIGTERM))
+    assert (result.iterations, result.metrics) == (4, {})
+    assert not list(tmp_path.glob("best_*"))
+    train(tmp_path, {"train_cfg.max_iters": 5, "train_cfg.val_interval": 4}, resume=True)
+    assert len(list(tmp_path.glob("best_*"))) == 1
+
+
+def test_damaged_and_half_written_files_are_passed_over(train, tmp_path: Path, caplog) -> None:
+    whole = train(tmp_path / "whole").work_dir
+    cut = train(tmp_path / "cut").work_dir
+    data = (cut / "iter_8.pth").read_bytes()
+    (cut / "iter_8.pth").write_bytes(data[: len(data) // 2])
+    (cut / ".iter_9.pth.1.partial").write_bytes(data[:100])
+    train(cut, resume=True)
+    assert not list(cut.glob(".*partial"))
+    assert same(state(whole / "iter_8.pth"), state(cut / "iter_8.pth"))
+
+
+def test_nothing_to_resume_starts_anew(train, tmp_path: Path) -> None:
+    assert train(tmp_path, {"train_cfg.max_iters": 1}, resume=True).iterations == 1
+
+
+def test_another_config_is_refused_with_its_differences(train, tmp_path: Path) -> None:
+    train(tmp_path)
+    changed = {"optim_wrapper.optimizer.lr": 5e-4, "train_dataloader.num_workers": 1}
+    with pytest.raises(ValueError, match=r"optimizer\.lr: 0\.001 -> 0\.0005") as error:
+        train(tmp_path, changed, resume=True)
+    assert "num_workers" not in str(error.value)
+    longer = changed | {"train_cfg.max_iters": 12}
+    result = train(tmp_path, longer, resume=True, allow_config_change=True)
+    assert result.iterations == 12
+
+
+def test_an_extended_run_keeps_its_schedule_and_says_so(train, tmp_path: Path, capsys) -> None:
+    train(tmp_path)
+    result = train(tmp_path, {"train_cfg.max_iters": 10}, resume=True)
+    assert result.iterations == 10
+    schedule = state(tmp_path / "iter_10.pth")
+    assert schedule["/schedules/0/end"] == 8
+    logs = "".join(path.read_text() for path in tmp_path.glob("*/*.log"))
+    assert "CosineAnnealingLR ends at 8" in logs
+
+
+def test_weights_alone_cannot_be_resumed(train, tmp_path: Path) -> None:
+    train(tmp_path)
+    best = next(tmp_path.glob("best_*"))
+    with pytest.raises(ValueError, match="holds weights only"):
+        train(tmp_path, resume=best)

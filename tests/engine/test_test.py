@@ -1,0 +1,94 @@
+"""Testing on several sets in one run."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ignn_toolbox.datasets.image_io import read_image
+from ignn_toolbox.engine.config import load_config
+from ignn_toolbox.engine.test import test as start
+from ignn_toolbox.evaluation.protocols import score
+
+
+@pytest.fixture
+def weights(train, tmp_path: Path) -> Path:
+    train(tmp_path / "run", {"train_cfg.max_iters": 1})
+    return tmp_path / "run/iter_1.pth"
+
+
+def test_every_present_set_is_scored_image_by_image(
+    config_file: Path, data_root: Path, weights: Path, tmp_path: Path
+) -> None:
+    config = load_config(config_file, data_root=data_root)
+    results = start(config, weights, out_dir=tmp_path / "out", save_images=True)
+    assert [(m.dataset, m.images, m.protocol) for m in results.means] == [
+        ("Set5", 3, "y-float"),
+        ("Set14", 2, "y-float"),
+    ]
+    rows = list(csv.DictReader((tmp_path / "out/per_image.csv").open()))
+    assert [row["image"] for row in rows] == list("defgh")
+    for row in rows:
+        sr = read_image(tmp_path / f"out/images/{row['dataset']}/{row['image']}.png")
+        gt = read_image(data_root / f"bench/{row['dataset']}/{row['image']}.png")
+        gt = gt[: sr.shape[0], : sr.shape[1]]
+        np.testing.assert_allclose(
+            score(sr, gt, 2, "y-float"), (float(row["psnr"]), float(row["ssim"])), rtol=1e-12
+        )
+    content = json.loads((tmp_path / "out/results.json").read_text())
+    assert [text.split(":")[0] for text in content["info"]["left_out"]] == [
+        "BSD100",
+        "Urban100",
+        "Manga109",
+    ]
+
+
+def test_validation_covers_several_sets_too(train, tmp_path: Path) -> None:
+    def loader(name: str) -> dict:
+        return dict(
+            batch_size=1,
+            sampler=dict(type="DefaultSampler", shuffle=False),
+            dataset=dict(
+                type="BicubicDataset", gt_dir=f"bench/{name}", pipeline=[dict(type="PackInputs")]
+            ),
+        )
+
+    options = {
+        "val_dataloader": [loader("Set5"), loader("Set14")],
+        "val_evaluator": [dict(type="SRMetric"), dict(type="SRMetric", protocol="rgb")],
+        "default_hooks.checkpoint.save_best": "Set14/PSNR_rgb",
+    }
+    result = train(tmp_path, options)
+    assert set(result.metrics) == {
+        f"{name}/{figure}{suffix}"
+        for name in ("Set5", "Set14")
+        for figure in ("PSNR", "SSIM")
+        for suffix in ("", "_rgb")
+    }
+    assert len(list(tmp_path.glob("best_Set14_PSNR_rgb_iter_*.pth"))) == 1
+
+
+def test_no_set_at_all_is_an_error(config_file: Path, weights: Path, tmp_path: Path) -> None:
+    config = load_config(config_file, data_root=tmp_path)
+    with pytest.raises(FileNotFoundError, match="none of the benchmark sets"):
+        start(config, weights, out_dir=tmp_path / "out")
+
+
+def test_weights_of_another_network_are_refused(
+    config_file: Path, data_root: Path, weights: Path, tmp_path: Path
+) -> None:
+    config = load_config(config_file, {"model.network.channels": 6}, data_root=data_root)
+    with pytest.raises(ValueError, match=r"stem\.weight is \(4, 3, 3, 3\), the model has \(6, 3"):
+        start(config, weights, out_dir=tmp_path / "out")
+
+
+def test_the_command_prints_a_table(cli, config_file, data_root, weights, tmp_path) -> None:
+    words = ["test", config_file, weights, "--data-root", data_root, "--out", tmp_path / "o"]
+    status, out, _ = cli(*words, "--name", "small")
+    assert status == 0
+    assert all(word in out for word in ("y-float", "small", "Set5 (3)", "Set14 (2)"))
+    status, _, err = cli("test", config_file, tmp_path / "absent.pth")
+    assert status == 1
+    assert "absent.pth does not exist" in err

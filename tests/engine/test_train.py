@@ -1,0 +1,180 @@
+"""A training run: what it writes, what it refuses, how it deals with a full disk."""
+
+import csv
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.engine.config import load_config
+from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
+from ignn_toolbox.engine.train import train as start
+
+
+def test_a_run_leaves_checkpoints_best_weights_and_records(train, tmp_path: Path) -> None:
+    result = train(tmp_path)
+    assert result.stopped_by is None
+    assert set(result.metrics) == {"bsds399_val20/PSNR", "bsds399_val20/SSIM"}
+    assert {p.name for p in tmp_path.glob("iter_*")} == {"iter_4.pth", "iter_8.pth"}
+    (best,) = tmp_path.glob("best_bsds399_val20_PSNR_iter_*.pth")
+    content = torch.load(best, weights_only=True)
+    assert set(content) == {"meta", "state_dict", "best"}
+    assert content["meta"]["config"]["network"]["type"] == "EDSR"
+    assert content["meta"]["scale"] == 2
+    (table,) = tmp_path.glob("*/per_image.csv")
+    rows = list(csv.DictReader(table.open()))
+    assert [row["image"] for row in rows] == ["held_out"]
+    assert float(rows[0]["psnr"]) == result.metrics["bsds399_val20/PSNR"]
+
+
+def test_the_log_tells_speed_time_left_memory_and_waiting(train, tmp_path: Path) -> None:
+    train(tmp_path)
+    (log,) = tmp_path.glob("*/*.log")
+    text = log.read_text()
+    for part in ("[2/8]", "it/s", "eta 0:00:0", " MiB", "data ", "2 samples: 1 processes x 2 x 1"):
+        assert part in text
+
+
+def test_training_checkpoints_load_without_any_allow_list(train, tmp_path: Path) -> None:
+    train(tmp_path)
+    content = torch.load(tmp_path / "iter_8.pth", weights_only=True)
+    assert content["loop"] == {"iter": 8, "samples_drawn": 16, "validated": 8}
+
+
+def test_only_the_newest_checkpoints_are_kept(train, tmp_path: Path) -> None:
+    train(
+        tmp_path, {"default_hooks.checkpoint.interval": 1, "default_hooks.checkpoint.max_keep": 2}
+    )
+    assert {p.name for p in tmp_path.glob("iter_*")} == {"iter_7.pth", "iter_8.pth"}
+
+
+def test_the_seed_alone_decides(train, tmp_path: Path) -> None:
+    weights = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(tmp_path / name, {"randomness.seed": seed})
+        weights.append(load_checkpoint(tmp_path / name / "iter_8.pth")["state_dict"])
+    a, b, c = weights
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert any(not torch.equal(a[key], c[key]) for key in a)
+
+
+def test_channels_last_changes_layout_only(train, tmp_path: Path) -> None:
+    for last in (True, False):
+        train(tmp_path / str(last), {"channels_last": last})
+    a, b = (
+        load_checkpoint(tmp_path / name / "iter_8.pth")["state_dict"] for name in ("True", "False")
+    )
+    assert a["network.stem.weight"].is_contiguous(memory_format=torch.channels_last)
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-3, atol=1e-5)
+
+
+def test_accumulation_is_a_larger_batch(train, tmp_path: Path) -> None:
+    options = {"param_scheduler": None, "lq_size": 12, "val_cfg": None, "val_dataloader": None}
+    options |= {"val_evaluator": None}
+    options |= {"optim_wrapper.optimizer": dict(_delete_=True, type="SGD", lr=0.1)}
+    train(tmp_path / "a", options | {"batch_size": 4, "train_cfg.max_iters": 2})
+    halves = {"batch_size": 2, "train_cfg.max_iters": 4, "optim_wrapper.accumulative_counts": 2}
+    train(tmp_path / "b", options | halves)
+    a = load_checkpoint(tmp_path / "a/iter_2.pth")["state_dict"]
+    b = load_checkpoint(tmp_path / "b/iter_4.pth")["state_dict"]
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-5, atol=1e-7)
+
+
+def test_a_full_disk_does_not_stop_training(train, tmp_path: Path, monkeypatch) -> None:
+    free = shutil.disk_usage(tmp_path)
+    calls = []
+
+    def usage(path):
+        calls.append(path)
+        return free._replace(free=0) if len(calls) in (2, 3) else free
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    options = {"default_hooks.checkpoint.interval": 2, "default_hooks.checkpoint.save_best": None}
+    train(tmp_path, options)
+    assert {p.name for p in tmp_path.glob("iter_*")} == {"iter_2.pth", "iter_8.pth"}
+    (log,) = tmp_path.glob("*/*.log")
+    assert "Training goes on" in log.read_text()
+
+
+def test_a_run_whose_last_checkpoint_failed_ends_with_an_error(
+    train, tmp_path, monkeypatch
+) -> None:
+    free = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free._replace(free=0))
+    with pytest.raises(OSError, match="last checkpoint could not be written"):
+        train(tmp_path)
+
+
+def test_exploding_batches_are_left_out_and_named(train, tmp_path: Path) -> None:
+    options = {"optim_wrapper.max_ratio": 1.5, "optim_wrapper.optimizer.lr": 1e30}
+    options |= {"optim_wrapper.max_skips": 3, "train_cfg.max_iters": 20}
+    with pytest.raises(ValueError, match="4 updates in a row were left out") as error:
+        train(tmp_path, options)
+    assert "lower the learning rate" in str(error.value)
+    assert any(name in str(error.value) for name in ("a.png", "b.png", "c.png"))
+    (log,) = tmp_path.glob("*/*.log")
+    assert "left out (1 so far)" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"data_root": "/nowhere"}, FileNotFoundError, "/nowhere/train/BSDS399"),
+        ({"train_cfg.max_iters": 0, "param_scheduler": None}, ValueError, "max_iters must be"),
+        ({"train_dataloader.sampler.type": "InfiniteSampler"}, ValueError, "IterationSampler"),
+        ({"default_hooks.checkpoint.save_best": "Set5/PSNR"}, ValueError, "bsds399_val20/PSNR"),
+        ({"optim_wrapper": None}, ValueError, "no optim_wrapper"),
+    ],
+)
+def test_impossible_runs_are_refused(
+    config_file, data_root, tmp_path, options, error, message
+) -> None:
+    options = {"data_root": str(data_root)} | options
+    with pytest.raises(error, match=message):
+        start(load_config(config_file, options), work_dir=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(train, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="cannot be written"):
+        train(tmp_path / "file" / "runs")
+
+
+def test_launchers_say_what_they_miss(config_file: Path) -> None:
+    config = load_config(config_file)
+    with pytest.raises(ValueError, match="did you mean `pytorch`"):
+        launch("pytorhc", config)
+    with pytest.raises(ValueError, match="torchrun"):
+        launch("pytorch", config)
+    with pytest.raises(ValueError, match="SLURM_PROCID"):
+        launch("slurm", config)
+
+
+def test_slurm_tells_ranks_and_the_first_host() -> None:
+    environment = {"SLURM_PROCID": "3", "SLURM_NTASKS": "8", "SLURM_LOCALID": "1"}
+    ranks = slurm_environment(environment | {"SLURM_STEP_NODELIST": "gpu[03-05,9],login"})
+    assert ranks == {
+        "RANK": "3",
+        "WORLD_SIZE": "8",
+        "LOCAL_RANK": "1",
+        "MASTER_ADDR": "gpu03",
+        "MASTER_PORT": "29500",
+    }
+    assert [first_host(n) for n in ("a1", "a1,a2", "n[7]")] == ["a1", "a1", "n7"]
+
+
+def test_the_command_trains_and_names_the_way_to_go_on(
+    cli, config_file, data_root, tmp_path
+) -> None:
+    words = ["train", config_file, "--data-root", data_root, "--work-dir", tmp_path, "--seed", 3]
+    status, out, _ = cli(*words)
+    assert status == 0
+    assert os.path.isfile(tmp_path / "iter_8.pth")
+    status, _, err = cli("train", config_file, "--cfg-options", "model.network.chanels=3")
+    assert status == 1
+    assert "did you mean `channels`" in err
