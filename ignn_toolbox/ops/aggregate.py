@@ -83,6 +83,8 @@ def prepare_neighbors(features: Tensor, graph: PatchGraph, *, adapn: bool = True
         ValueError: The graph belongs to another batch, size or device.
     """
     _check(features, graph)
+    if adapn and graph.key_grid.size == 1:
+        raise ValueError("a patch of one pixel has no deviation: use adapn=False or patch_size > 1")
     keys, grid = graph.key_grid, graph.query_grid
     rows = key_rows(features, keys, graph.scale)
     image = torch.arange(len(features), device=features.device).view(-1, 1, 1, 1)
@@ -244,13 +246,14 @@ class _SumNeighbors(torch.autograd.Function):
         grad_params = [torch.zeros_like(p) if p.requires_grad else None for p in params]
         wanted = [p for p in params if p.requires_grad]
         for rank in range(w_lr.shape[1]):
-            if ctx.kept is None:
+            kept = ctx.kept[rank] if ctx.kept else None
+            if kept is None:  # also in a second backward pass
                 folded = neighbors.fold(rank).requires_grad_()
                 with torch.enable_grad(), torch.autocast(**ctx.autocast):
                     embedded = ctx.embed(as_map(folded))
             else:
-                folded, embedded = ctx.kept[rank]
-                ctx.kept[rank] = None
+                folded, embedded = kept
+                ctx.kept[rank] = kept = None
             upstream = (grad_lr * w_lr[:, rank, None]).to(embedded.dtype)
             grad_folded, *grad_embed = torch.autograd.grad(embedded, [folded, *wanted], upstream)
             folded, embedded = folded.detach(), embedded.detach()
