@@ -6,6 +6,7 @@ Every fast operator has a textbook version in `reference`, which tests use as or
 from .aggregate import Neighbors, aggregate, edge_label, prepare_neighbors, sum_neighbors
 from .graph import PatchGraph
 from .patches import PatchGrid
+from .random_neighbors import random_neighbors
 from .resize import imresize, imresize_uint8
 from .search import search, smallest_image
 from .window import WindowMode, window_starts
@@ -20,6 +21,7 @@ __all__ = [
     "imresize",
     "imresize_uint8",
     "prepare_neighbors",
+    "random_neighbors",
     "search",
     "smallest_image",
     "sum_neighbors",

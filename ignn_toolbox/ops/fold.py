@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .patches import PatchGrid, offset_extent, overlap_weights, sum_blocks
+from .patches import PatchGrid, Region, overlap_weights, sum_blocks
 
-_STRIP = {"cpu": 2**18, "cuda": 2**26}  # elements gathered at a time
+_STRIP = 2**19  # elements gathered at a time on the CPU, to stay in its cache
+_STRIP_ACCELERATOR = 2**26
 
 
 def key_rows(features: Tensor, key_grid: PatchGrid, scale: int) -> Tensor:
@@ -62,7 +63,7 @@ def fold_patches(
     size: int,
     stride: int,
 ) -> Tensor:
-    """Overlap mean of gathered patches ``gain * patch + offset``.
+    """Overlap mean of gathered patches ``gain * patch + offset``; differentiable.
 
     Args:
         rows: ``(N, H', W', s, s, C)`` from `key_rows`.
@@ -78,30 +79,7 @@ def fold_patches(
         ``(N, H, s, W, s, C)``: seen as ``(N, sH, sW, C)``, the folded map.
     """
     grid = PatchGrid(height, width, size, stride)
-    n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
-    weights = _corner_weights(grid, rows)
-    if offset is None:
-        out = rows.new_zeros(n, height, s, width, s, c)
-    else:
-        base = offset.new_zeros(n, height, width, c)
-        for a, b in _offsets(grid):
-            part = _pixels(base, grid, a, b)
-            inside = _inside(part)
-            part.addcmul_(offset[inside], weights[a, b][inside[1:]][..., None])
-        out = rows.new_empty(n, height, s, width, s, c)
-        out.copy_(base[:, :, None, :, None])
-    runs = _runs(rows, size)
-    for images, block in _strips(starts, runs.shape[1]):
-        for a in range(size):
-            run = _gather_runs(runs, starts[images, block] + a * rows.shape[2], rows, size)
-            for b in range(size):
-                target = _pixels(out, grid, a, b, images, block)
-                inside = _inside(target)
-                scale = weights[a, b, block][inside[1:]][..., None]
-                if gain is not None:
-                    scale = scale * gain[images, block][inside]
-                target.addcmul_(run[:, :, :, b][inside], scale[..., None, None, :])
-    return out
+    return fold_region(rows, starts, gain, offset, grid, Region.whole(grid))
 
 
 @fold_patches.register_fake
@@ -109,6 +87,63 @@ def _(rows, starts, gain, offset, height, width, size, stride):  # type: ignore[
     return rows.new_empty(
         rows.shape[0], height, rows.shape[3], width, rows.shape[3], rows.shape[-1]
     )
+
+
+def fold_region(
+    rows: Tensor,
+    starts: Tensor,
+    gain: Tensor | None,
+    offset: Tensor | None,
+    grid: PatchGrid,
+    region: Region,
+) -> Tensor:
+    """`fold_patches` of one region of the map: ``(N, h, s, w, s, C)``, without gradient.
+
+    ``starts``, ``gain`` and ``offset`` hold only the queries that touch the region
+    (``region.queries(grid)``).
+    """
+    n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
+    box = region.queries(grid)
+    weights = _corner_weights(grid, rows)[:, :, box[0], box[1]]
+    base = rows.new_zeros(n, region.height, region.width, c)
+    if offset is not None:
+        for a, b in _offsets(grid):
+            part, inside = _pixels(base, grid, region, a, b, box[0])
+            part.addcmul_(offset[inside], weights[a, b][inside[1:]][..., None])
+    out = rows.new_empty(n, region.height, s, region.width, s, c)
+    # every pixel but the last ones has one patch whose first ``stride`` rows and columns hold it:
+    # that patch writes, the others add
+    written = (grid.rows * grid.stride - region.top, grid.cols * grid.stride - region.left)
+    for rest in (
+        (slice(None), slice(max(0, written[0]), None)),
+        (slice(None), slice(None), slice(max(0, written[1]), None)),
+    ):
+        _blocks(out)[rest] = base[rest][:, :, :, None, None]
+    runs = _runs(rows, grid.size)
+    for images, block in _strips(
+        rows.device, n, _block_rows(grid, box[0]), starts.shape[2], runs.shape[1]
+    ):
+        for a in range(grid.size):
+            late, _ = divmod(a, grid.stride)
+            chosen = slice(
+                max(block.start - late, box[0].start), min(block.stop - late, box[0].stop)
+            )
+            if chosen.stop <= chosen.start:
+                continue
+            here = slice(chosen.start - box[0].start, chosen.stop - box[0].start)
+            run = _gather_runs(runs, starts[images, here] + a * rows.shape[2], rows, grid.size)
+            for b in range(grid.size):
+                target, inside = _pixels(out[images], grid, region, a, b, chosen, box[1])
+                scale = weights[a, b, here][inside[1:]][..., None]
+                if gain is not None:
+                    scale = scale * gain[images, here][inside]
+                source, scale = run[:, :, :, b][inside], scale[..., None, None, :]
+                if late or b >= grid.stride:
+                    target.addcmul_(source, scale)
+                else:
+                    under, _ = _pixels(base[images], grid, region, a, b, chosen, box[1])
+                    torch.addcmul(under[:, :, :, None, None], source, scale, out=target)
+    return out
 
 
 def fold_patches_backward(
@@ -135,25 +170,26 @@ def fold_patches_backward(
         Gradients of ``gain`` and ``offset``, ``None`` without them.
     """
     grid = PatchGrid(grad.shape[1], grad.shape[3], size, stride)
+    whole = Region.whole(grid)
     weights = _corner_weights(grid, rows)
     grad_gain = grad_offset = None
     if gain is not None:
         grad_gain, grad_offset = torch.zeros_like(gain), torch.zeros_like(gain)
-        block_sum = sum_blocks(grad.permute(0, 1, 3, 2, 4, 5))
+        block_sum = sum_blocks(_blocks(grad))
         for a, b in _offsets(grid):
-            part = _pixels(block_sum, grid, a, b)
-            inside = _inside(part)
+            part, inside = _pixels(block_sum, grid, whole, a, b, slice(0, grid.rows))
             grad_offset[inside].addcmul_(part, weights[a, b][inside[1:]][..., None])
     runs, flat = _runs(rows, size), grad_rows.view(-1, rows[0, 0, 0].numel())
-    for images, block in _strips(starts, runs.shape[1]):
+    for images, block in _strips(
+        grad.device, len(grad), slice(0, grid.rows), grid.cols, runs.shape[1]
+    ):
         here = starts[images, block]
         for a in range(size):
             run = None
             if gain is not None:
                 run = _gather_runs(runs, here + a * rows.shape[2], rows, size)
             for b in range(size):
-                part = _pixels(grad, grid, a, b, images, block)
-                inside = _inside(part)
+                part, inside = _pixels(grad[images], grid, whole, a, b, block)
                 scale = weights[a, b, block][inside[1:]][..., None]
                 if run is not None:
                     product = sum_blocks(part * run[:, :, :, b][inside])
@@ -192,35 +228,55 @@ def _corner_weights(grid: PatchGrid, like: Tensor) -> Tensor:
     return rows.t()[:, None, :, None] * cols.t()[None, :, None, :]
 
 
-def _inside(pixels: Tensor) -> tuple[slice, slice, slice]:
-    """Index that cuts ``(N, rows, cols, ...)`` to the patches that `_pixels` returned."""
-    return slice(None), slice(pixels.shape[1]), slice(pixels.shape[2])
+def _blocks(canvas: Tensor) -> Tensor:
+    """``(N, H, s, W, s, C)`` seen as ``(N, H, W, s, s, C)``."""
+    return canvas.permute(0, 1, 3, 2, 4, 5)
 
 
 def _pixels(
     canvas: Tensor,
     grid: PatchGrid,
+    region: Region,
     a: int,
     b: int,
-    images: slice = slice(None),
-    block: slice = slice(None),
-) -> Tensor:
-    """Pixel (a, b) of all patches in ``block`` rows that have it on the canvas, as a view.
+    rows: slice,
+    cols: slice | None = None,
+) -> tuple[Tensor, tuple[slice, slice, slice]]:
+    """Pixel (a, b) of those patches in ``rows`` and ``cols`` that have it in the region.
 
     Args:
-        canvas: ``(N, H, W, C)`` or ``(N, H, s, W, s, C)``.
+        canvas: ``(N, h, w, C)`` or ``(N, h, s, w, s, C)``, the region's pixels.
+        grid: The patches.
+        region: What part of the map the canvas shows.
+        a: Row inside the patch.
+        b: Column inside the patch.
+        rows: Patch rows.
+        cols: Patch columns; those that touch the region when ``None``.
 
     Returns:
-        ``(N, rows, cols, C)`` or ``(N, rows, cols, s, s, C)``.
+        A view ``(N, r, c, C)`` or ``(N, r, c, s, s, C)``, and the index that cuts a tensor
+        ``(N, rows, cols, ...)`` of the given patches to the same r x c.
     """
-    first, stop, _ = block.indices(offset_extent(grid, a, grid.height, grid.rows))
-    last_col = offset_extent(grid, b, grid.width, grid.cols)
-    step = grid.stride
-    rows = slice(first * step + a, (stop - 1) * step + a + 1, step) if stop > first else slice(0)
-    cols = slice(b, (last_col - 1) * step + b + 1, step)
-    if canvas.dim() == 4:
-        return canvas[images, rows, cols]
-    return canvas[images, rows, :, cols].permute(0, 1, 3, 2, 4, 5)
+    cols = region.queries(grid)[1] if cols is None else cols
+    row_pixels, row_patches = _span(rows, grid.stride, a - region.top, region.height)
+    col_pixels, col_patches = _span(cols, grid.stride, b - region.left, region.width)
+    blocks = canvas if canvas.dim() == 4 else _blocks(canvas)
+    return blocks[:, row_pixels, col_pixels], (slice(None), row_patches, col_patches)
+
+
+def _span(patches: slice, stride: int, offset: int, length: int) -> tuple[slice, slice]:
+    """Where pixels ``patch * stride + offset`` lie in 0..length-1: the pixels and the patches."""
+    first = max(patches.start, -(offset // stride))
+    stop = min(patches.stop, (length - 1 - offset) // stride + 1)
+    if stop <= first:
+        return slice(0, 0), slice(0, 0)
+    pixels = slice(first * stride + offset, (stop - 1) * stride + offset + 1, stride)
+    return pixels, slice(first - patches.start, stop - patches.start)
+
+
+def _block_rows(grid: PatchGrid, patches: slice) -> slice:
+    """Canvas rows, in units of the stride, that the given patch rows reach."""
+    return slice(patches.start, patches.stop + (grid.size - 1) // grid.stride)
 
 
 def _runs(rows: Tensor, size: int) -> Tensor:
@@ -236,16 +292,18 @@ def _gather_runs(runs: Tensor, position: Tensor, rows: Tensor, size: int) -> Ten
     return gathered.view(*position.shape, size, *rows.shape[3:])
 
 
-def _strips(starts: Tensor, run: int) -> Iterator[tuple[slice, slice]]:
-    """Cut the queries into (images, query rows) so that one gather stays in cache."""
-    n, rows, cols = starts.shape
-    limit = _STRIP.get(starts.device.type, _STRIP["cuda"])
-    together = limit // max(1, rows * cols * run)
+def _strips(
+    device: torch.device, images: int, rows: slice, cols: int, run: int
+) -> Iterator[tuple[slice, slice]]:
+    """Cut ``images`` x ``rows`` so that the gathered runs of one strip stay in cache."""
+    limit = _STRIP if device.type == "cpu" else _STRIP_ACCELERATOR
+    count = rows.stop - rows.start
+    together = limit // max(1, count * cols * run)
     if together >= 1:
-        for first in range(0, n, together):
-            yield slice(first, min(first + together, n)), slice(0, rows)
+        for first in range(0, images, together):
+            yield slice(first, min(first + together, images)), rows
         return
     step = max(1, limit // (cols * run))
-    for image in range(n):
-        for first in range(0, rows, step):
-            yield slice(image, image + 1), slice(first, min(first + step, rows))
+    for image in range(images):
+        for first in range(rows.start, rows.stop, step):
+            yield slice(image, image + 1), slice(first, min(first + step, rows.stop))

@@ -73,6 +73,32 @@ class PatchGrid:
         return self.rows * self.cols
 
 
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a map, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @classmethod
+    def whole(cls, grid: PatchGrid) -> Region:
+        return cls(0, 0, grid.height, grid.width)
+
+    def queries(self, grid: PatchGrid) -> tuple[slice, slice]:
+        """Rows and columns of the patches that touch the region."""
+        return (
+            _touching(self.top, self.height, grid.rows, grid),
+            _touching(self.left, self.width, grid.cols, grid),
+        )
+
+
+def _touching(start: int, length: int, count: int, grid: PatchGrid) -> slice:
+    first = max(0, -((grid.size - 1 - start) // grid.stride))
+    return slice(first, min(count, (start + length - 1) // grid.stride + 1))
+
+
 def pad_to_grid(features: Tensor, grid: PatchGrid) -> Tensor:
     """Add the grid's zero rows and columns to a ``(N, H, W, C)`` map."""
     bottom, right = grid.padding

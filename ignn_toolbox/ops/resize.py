@@ -122,6 +122,8 @@ def _resize_axis(x: Tensor, dim: int, length: int, scale: float, border: str) ->
     weights = weights.to(x.device, x.dtype).unsqueeze(-1)
     index = index.to(x.device)
     x = x.contiguous()
+    if torch.compiler.is_compiling():  # blocks would tie the program to one size
+        return _weighted_rows(x, weights, index)
     rows = max(1, BLOCK * x.shape[-2] // x.numel())
     blocks = zip(weights.split(rows, 1), index.split(rows, 1), strict=True)
     return torch.cat([_weighted_rows(x, *block) for block in blocks], -2)
@@ -146,8 +148,10 @@ def _taps(in_length: int, out_length: int, scale: float, border: str) -> tuple[T
     source = first + torch.arange(math.ceil(support) + 2, dtype=torch.float64).unsqueeze(1)
     weights = cubic((centre - source) * stretch)
     weights = weights / weights.sum(0)
-    used = (weights != 0).any(1)
-    weights, source = weights[used], source[used].long()
+    source = source.long()
+    if not torch.compiler.is_compiling():  # a compiled program keeps taps of weight zero
+        used = (weights != 0).any(1)
+        weights, source = weights[used], source[used]
     if border == "replicate":
         return weights, source.clamp(0, in_length - 1)
     source = source.remainder(2 * in_length)

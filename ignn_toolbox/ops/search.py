@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .graph import PatchGraph
 from .patches import PatchGrid, pad_to_grid
-from .window import WindowMode, window_starts
+from .window import WindowMode, window_size, window_starts
 
 _BLOCK = 16  # side of a query block, in patches
 _KEYS = 8192  # most keys in one matrix product
@@ -54,16 +54,17 @@ def search(
         ValueError: The shapes, devices or options do not fit, a value is not finite, or there are
             fewer keys in a window than neighbours wanted.
     """
-    _check_maps(queries, keys)
-    query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
-    key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
-    plan = _plan(query_grid, key_grid, scale, window, window_mode, exclude_self)
-    _check_count(num_neighbors, plan, scale)
-    if exclude_self and query_grid != key_grid:
-        raise ValueError(
-            f"exclude_self needs queries and keys of one size, got {tuple(queries.shape[-2:])} "
-            f"and {tuple(keys.shape[-2:])}"
-        )
+    query_grid, key_grid = check_search(
+        queries,
+        keys,
+        scale,
+        num_neighbors,
+        window,
+        window_mode,
+        patch_size,
+        stride,
+        exclude_self,
+    )
     index, distance = nearest(
         queries.detach(),
         keys.detach(),
@@ -265,6 +266,36 @@ def _unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
     return bits.view(torch.float32), packed & 0xFFFFFFFF
 
 
+def check_search(
+    queries: Tensor,
+    keys: Tensor,
+    scale: int,
+    num_neighbors: int,
+    window: int | None,
+    window_mode: WindowMode,
+    patch_size: int,
+    stride: int,
+    exclude_self: bool,
+) -> tuple[PatchGrid, PatchGrid]:
+    """The grids of queries and keys, once it is sure that `search` can serve its arguments.
+
+    Raises:
+        ValueError: As `search`.
+    """
+    _check_maps(queries, keys)
+    query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
+    key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
+    if window_mode not in get_args(WindowMode):
+        raise ValueError(f"window_mode must be 'centred' or 'official', got {window_mode!r}")
+    _check_count(num_neighbors, query_grid, key_grid, scale, window, exclude_self)
+    if exclude_self and query_grid != key_grid:
+        raise ValueError(
+            f"exclude_self needs queries and keys of one size, got {tuple(queries.shape[-2:])} "
+            f"and {tuple(keys.shape[-2:])}"
+        )
+    return query_grid, key_grid
+
+
 def _check_maps(queries: Tensor, keys: Tensor) -> None:
     shapes = f"queries {tuple(queries.shape)} and keys {tuple(keys.shape)}"
     if queries.dim() != 4 or keys.dim() != 4:
@@ -284,25 +315,27 @@ def _check_maps(queries: Tensor, keys: Tensor) -> None:
                 raise ValueError(f"{name} {tuple(value.shape)} hold values that are not finite")
 
 
-def _check_count(num_neighbors: int, plan: _Plan, scale: int) -> None:
+def _check_count(
+    num_neighbors: int,
+    queries: PatchGrid,
+    keys: PatchGrid,
+    scale: int,
+    window: int | None,
+    exclude_self: bool,
+) -> None:
     if num_neighbors < 1:
         raise ValueError(f"num_neighbors must be at least 1, got {num_neighbors}")
-    available = plan.window[0] * plan.window[1] - int(plan.exclude_self)
-    if num_neighbors <= available:
+    high, wide = window_size(keys, window)
+    needed = num_neighbors + int(exclude_self)
+    if needed <= high * wide:
         return
-    keys, queries = plan.key_grid, plan.query_grid
-    if len(keys) - int(plan.exclude_self) >= num_neighbors:
-        side = next(
-            d
-            for d in range(1, len(keys) + 1)
-            if min(d, keys.rows) * min(d, keys.cols) - int(plan.exclude_self) >= num_neighbors
-        )
+    if needed <= len(keys):
+        sides = range(1, len(keys) + 1)
+        side = next(d for d in sides if min(d, keys.rows) * min(d, keys.cols) >= needed)
         raise ValueError(
-            f"num_neighbors={num_neighbors} needs at least {num_neighbors} key patches, but a "
-            f"window of {plan.window[0]}x{plan.window[1]} holds {available}; use window={side} or "
-            "more, or None"
+            f"num_neighbors={num_neighbors} needs at least {needed} key patches, but a window of "
+            f"{high}x{wide} holds {high * wide}; use window={side} or more, or None"
         )
-    needed = num_neighbors + int(plan.exclude_self)
     least = smallest_image(needed, scale, keys.size, keys.stride)
     raise ValueError(
         f"num_neighbors={num_neighbors} needs at least {needed} key patches, but a "

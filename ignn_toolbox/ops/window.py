@@ -9,6 +9,23 @@ from .patches import PatchGrid
 WindowMode = Literal["centred", "official"]
 
 
+def window_size(key_grid: PatchGrid, window: int | None) -> tuple[int, int]:
+    """Height and width of the search window in key patches; see `window_starts`.
+
+    Raises:
+        ValueError: ``window`` is smaller than 1.
+    """
+    if window is not None and window < 1:
+        raise ValueError(
+            f"window must be at least 1 key patch, or None for the whole image; got {window}"
+        )
+    rows, cols = key_grid.rows, key_grid.cols
+    if window is None or (window >= rows and window >= cols):
+        return rows, cols
+    side = min(window, rows, cols)
+    return side, side
+
+
 def window_starts(
     query_grid: PatchGrid,
     key_grid: PatchGrid,
@@ -38,17 +55,13 @@ def window_starts(
     """
     if mode not in ("centred", "official"):
         raise ValueError(f"window_mode must be 'centred' or 'official', got {mode!r}")
-    if window is not None and window < 1:
-        raise ValueError(
-            f"window must be at least 1 key patch, or None for the whole image; got {window}"
-        )
+    high, wide = window_size(key_grid, window)
     rows, cols = key_grid.rows, key_grid.cols
-    if window is None or (window >= rows and window >= cols):
+    if (high, wide) == (rows, cols):
         return rows, cols, [0] * query_grid.rows, [0] * query_grid.cols
-    side = min(window, rows, cols)
-    divisor, offset = (2, side // scale) if mode == "official" else (scale, side // 2)
+    divisor, offset = (2, high // scale) if mode == "official" else (scale, high // 2)
 
     def starts(queries: int, keys: int) -> list[int]:
-        return [min(max(i // divisor - offset, 0), keys - side) for i in range(queries)]
+        return [min(max(i // divisor - offset, 0), keys - high) for i in range(queries)]
 
-    return side, side, starts(query_grid.rows, rows), starts(query_grid.cols, cols)
+    return high, wide, starts(query_grid.rows, rows), starts(query_grid.cols, cols)
