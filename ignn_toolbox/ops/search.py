@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .graph import PatchGraph
 from .patches import PatchGrid, pad_to_grid
-from .window import WindowMode, window_size, window_starts
+from .window import WindowMode, check_window, window_size, window_starts
 
 _BLOCK = 16  # side of a query block, in patches
 _KEYS = 8192  # most keys in one matrix product
@@ -285,8 +285,7 @@ def check_search(
     _check_maps(queries, keys)
     query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
     key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
-    if window_mode not in get_args(WindowMode):
-        raise ValueError(f"window_mode must be 'centred' or 'official', got {window_mode!r}")
+    check_window(window, window_mode)
     _check_count(num_neighbors, query_grid, key_grid, scale, window, exclude_self)
     if exclude_self and query_grid != key_grid:
         raise ValueError(

@@ -9,16 +9,18 @@ from .patches import PatchGrid
 WindowMode = Literal["centred", "official"]
 
 
-def window_size(key_grid: PatchGrid, window: int | None) -> tuple[int, int]:
-    """Height and width of the search window in key patches; see `window_starts`.
-
-    Raises:
-        ValueError: ``window`` is smaller than 1.
-    """
+def check_window(window: int | None, mode: str) -> None:
+    """Raise ValueError for a window below 1 or an unknown mode; see `window_starts`."""
+    if mode not in ("centred", "official"):
+        raise ValueError(f"window_mode must be 'centred' or 'official', got {mode!r}")
     if window is not None and window < 1:
         raise ValueError(
             f"window must be at least 1 key patch, or None for the whole image; got {window}"
         )
+
+
+def window_size(key_grid: PatchGrid, window: int | None) -> tuple[int, int]:
+    """Height and width of the search window in key patches; see `window_starts`."""
     rows, cols = key_grid.rows, key_grid.cols
     if window is None or (window >= rows and window >= cols):
         return rows, cols
@@ -53,8 +55,7 @@ def window_starts(
     Raises:
         ValueError: ``window`` is smaller than 1 or ``mode`` is unknown.
     """
-    if mode not in ("centred", "official"):
-        raise ValueError(f"window_mode must be 'centred' or 'official', got {mode!r}")
+    check_window(window, mode)
     high, wide = window_size(key_grid, window)
     rows, cols = key_grid.rows, key_grid.cols
     if (high, wide) == (rows, cols):
