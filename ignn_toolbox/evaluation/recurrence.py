@@ -1,0 +1,36 @@
+"""How much an image repeats itself across scales, the prior that IGNN lives on."""
+
+import numpy as np
+import torch
+
+from ..ops.resize import imresize
+from ..ops.search import search
+
+KEY_SCALE = 2
+
+
+def recurrence_score(image: np.ndarray, num_neighbors: int = 5, window: int | None = 30) -> float:
+    """Mean distance between an image's patches and their nearest neighbours at a smaller scale.
+
+    The patch graph of the paper (section 3.1) on plain RGB: 3x3 patches of the image are looked up
+    in the image downsampled by 2. The lower the score, the more the image repeats itself; flat
+    images score lowest.
+
+    Args:
+        image: (H, W, 3), uint8; usually the LR image that a network was given.
+        num_neighbors: Neighbours per patch, the paper's k.
+        window: Side of the search window, the paper's d; ``None`` searches everything.
+
+    Returns:
+        Mean over patches and neighbours of the root mean square difference, in grey levels.
+
+    Raises:
+        ValueError: The image is too small to have ``num_neighbors`` key patches.
+    """
+    x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+    height, width = (length - length % KEY_SCALE for length in x.shape[-2:])
+    keys = imresize(x[..., :height, :width], 1 / KEY_SCALE).clamp(0, 1)
+    graph = search(x, keys, scale=KEY_SCALE, num_neighbors=num_neighbors, window=window)
+    values = 3 * graph.query_grid.size**2
+    rms = (graph.distance.clamp(min=0).double() / values).sqrt()
+    return float(rms.mean()) * 255
