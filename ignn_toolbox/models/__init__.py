@@ -1,6 +1,6 @@
 """Networks and what they are made of; importing this registers all of them."""
 
-from .aggregators import Aggregated, Aggregator, GraphAgg
+from .aggregators import Aggregated, Aggregator, GraphAgg, NonLocal, SameScaleKNN
 from .backbones import EDSR, RCAN, Backbone
 from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
@@ -20,7 +20,9 @@ __all__ = [
     "L1Loss",
     "MSELoss",
     "RGBEmbedder",
+    "NonLocal",
     "Restorer",
+    "SameScaleKNN",
     "SelfEnsemble",
     "VGGEmbedder",
 ]

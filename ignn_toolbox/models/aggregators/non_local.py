@@ -1,0 +1,69 @@
+"""Non-local block: the baseline that weights all positions of the image.
+
+Paper: Wang et al., "Non-local Neural Networks", CVPR 2018, embedded Gaussian version. Status: equal
+to mmcv's ``NonLocal2d``, whose layers it uses, in memory linear in the number of pixels.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmcv.cnn import NonLocal2d
+from torch import Tensor
+
+from ...ops import PatchGraph
+from ...registry import MODELS
+from .base import Aggregated, Aggregator
+
+_ALIGNMENT = 8  # channels; the fused kernels of GPUs serve multiples of it only
+
+
+@MODELS.register_module()
+class NonLocal(Aggregator):
+    """Embedded-Gaussian non-local block over the whole image; starts as identity.
+
+    ``softmax(theta(x)^T phi(x)) g(x)`` is torch's fused attention: it goes through the queries in
+    chunks, forward and backward, and keeps one number a query. mmcv's own forward pass holds the
+    matrix of all pairs of pixels, 17 GB for a 256x256 image.
+
+    Args:
+        channels: Channels C of the features.
+        reduction: How many times fewer channels are compared.
+        use_scale: Divide the products by the root of the number of compared channels, as in
+            attention; the paper does not.
+        init_cfg: mmengine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: int = 2,
+        use_scale: bool = False,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.block = NonLocal2d(channels, reduction=reduction, use_scale=use_scale)
+        self.scale = self.block.inter_channels**-0.5 if use_scale else 1.0
+
+    def forward(
+        self,
+        features: Tensor,
+        image: Tensor,
+        *,
+        image_down: Tensor | None = None,
+        graph: PatchGraph | None = None,
+    ) -> Aggregated:
+        """See `Aggregator.forward`; only ``features`` are used."""
+        block = self.block
+        shape = (len(features), block.inter_channels, *features.shape[-2:])
+        queries, keys, values = (
+            _as_sequence(layer(features)) for layer in (block.theta, block.phi, block.g)
+        )
+        found = F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
+        found = found[:, 0, :, : block.inter_channels].transpose(1, 2).reshape(shape)
+        return Aggregated(features + block.conv_out(found))
+
+
+def _as_sequence(features: Tensor) -> Tensor:
+    """``(N, C, H, W)`` to ``(N, 1, H * W, C)``, C padded with zeros, which change no product."""
+    sequence = features.flatten(2).transpose(1, 2)[:, None]
+    return F.pad(sequence, (0, -sequence.shape[-1] % _ALIGNMENT)).contiguous()

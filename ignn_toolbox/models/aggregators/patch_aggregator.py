@@ -1,0 +1,213 @@
+"""What GraphAgg and same-scale KNN share: search neighbours, weight them, embed their sum."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...ops import (
+    PatchGraph,
+    WindowMode,
+    edge_label,
+    prepare_neighbors,
+    random_neighbors,
+    search,
+    sum_neighbors,
+)
+from ...ops.memory import Memory, plan_neighbors
+from ...ops.patches import fold_constant
+from ...registry import MODELS
+from ..layers import Fuse, ResBlock, memory_format_of
+from .base import Aggregated, Aggregator
+
+
+class EdgeNet(nn.Module):
+    """ECN, the paper's F_theta: an edge label to a weight before the softmax.
+
+    Convolutions 1x1: D -> hidden, residual block (times 0.1), hidden -> 1.
+    """
+
+    def __init__(self, in_channels: int, hidden: int) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(in_channels, hidden, 1)
+        self.block = ResBlock(hidden, res_scale=0.1, kernel_size=1)
+        self.tail = nn.Conv2d(hidden, 1, 1)
+
+    def forward(self, label: Tensor) -> Tensor:
+        """``(N, D, H, W) -> (N, 1, H, W)``."""
+        return self.tail(self.block(self.head(label)))
+
+
+class NeighborEmbedding(nn.Module):
+    """DEN, the downsampled-region embedding: ``(N, C, sH, sW) -> (N, C, H, W)``.
+
+    Attributes:
+        halo: LR pixels around its own place that an output pixel depends on.
+    """
+
+    def __init__(self, channels: int, scale: int) -> None:
+        super().__init__()
+        self.halo = -(-2 // scale) + 2  # the 5x5's two HR pixels, and one for each 3x3
+        self.conv1 = nn.Conv2d(channels, channels, 5, stride=scale, padding=2)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv3 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, neighbor: Tensor) -> Tensor:
+        out = F.relu(self.conv1(neighbor), inplace=True)
+        return self.conv3(F.relu(self.conv2(out), inplace=True))
+
+
+class PatchAggregator(Aggregator):
+    """Aggregation over a patch graph; a subclass says in which image the neighbours are searched.
+
+    Args:
+        channels: Channels C of the features.
+        scale: The graph's s.
+        embedder: Config of the embedder in whose features patches are compared.
+        num_neighbors: The paper's k.
+        window: The paper's d, in key patches of stride 2; ``None`` searches the whole image.
+        window_mode: ``'centred'`` or ``'official'``, see `ops.window_starts`.
+        neighbors: ``'nearest'``, or ``'random'`` as a control: k patches drawn from the window.
+        exclude_self: Whether a query's own patch is no neighbour.
+        adapn: Whether neighbours take over the query's mean and deviation (equation 3).
+        ecn: Whether edge networks weight the neighbours (equation 2); else the weights are
+            ``softmax(-D / distance_divisor)`` of the squared distances D.
+        ecn_channels: Hidden channels of the edge networks.
+        distance_divisor: Only without ``ecn``. The paper's 10 is meant for VGG features.
+        residual: Start as identity, see `layers.Fuse`.
+        memory: ``'low'``, ``'balanced'``, ``'fast'`` or a number of bytes, see
+            `ops.memory.plan_neighbors`. Results differ by float rounding only, neighbours never.
+        init_cfg: mmengine's initialisation config.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        scale: int,
+        embedder: dict,
+        num_neighbors: int,
+        window: int | None,
+        window_mode: WindowMode,
+        neighbors: Literal["nearest", "random"],
+        exclude_self: bool,
+        adapn: bool,
+        ecn: bool,
+        ecn_channels: int,
+        distance_divisor: float,
+        residual: bool,
+        memory: Memory,
+        init_cfg: dict | None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if distance_divisor <= 0:
+            raise ValueError(f"distance_divisor must be positive, got {distance_divisor}")
+        if neighbors not in ("nearest", "random"):
+            raise ValueError(f"neighbors must be 'nearest' or 'random', got {neighbors!r}")
+        self.scale = scale
+        self.num_neighbors = num_neighbors
+        self.window = window
+        self.window_mode = window_mode
+        self.neighbors = neighbors
+        self.exclude_self = exclude_self
+        self.adapn = adapn
+        self.distance_divisor = distance_divisor
+        self.memory = memory
+        self.embedder = MODELS.build(embedder)
+        self.downsample = NeighborEmbedding(channels, scale)
+        self.edge_lr = EdgeNet(self.embedder.channels, ecn_channels) if ecn else None
+        self.fuse = Fuse(channels, channels, residual=residual)
+
+    def embed(self, image: Tensor, image_down: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Features of the image and of the searched image."""
+        raise NotImplementedError
+
+    def edge_networks(self) -> list[EdgeNet | None]:
+        """The networks that weight the LR sum and, where there is one, the HR sum."""
+        return [self.edge_lr]
+
+    def _embedded(self, *images: Tensor) -> list[Tensor]:
+        """The embedder's features, float32; without gradient when it is frozen."""
+        trains = any(p.requires_grad for p in self.embedder.parameters())
+        with (
+            torch.set_grad_enabled(trains and torch.is_grad_enabled()),
+            torch.autocast(images[0].device.type, enabled=False),
+        ):
+            return [self.embedder(image.float()) for image in images]
+
+    def build_graph(self, image: Tensor, image_down: Tensor | None = None) -> PatchGraph:
+        """The patch graph of ``(N, 3, H, W)`` images, RGB in [0, 1]."""
+        return self._find_neighbors(*self.embed(image, image_down))
+
+    def _find_neighbors(self, queries: Tensor, keys: Tensor) -> PatchGraph:
+        find = search if self.neighbors == "nearest" else random_neighbors
+        return find(
+            queries,
+            keys,
+            scale=self.scale,
+            num_neighbors=self.num_neighbors,
+            window=self.window,
+            window_mode=self.window_mode,
+            exclude_self=self.exclude_self,
+        )
+
+    def edge_weights(
+        self, queries: Tensor | None, keys: Tensor | None, graph: PatchGraph
+    ) -> list[Tensor]:
+        """The neighbours' weights for each of `edge_networks`, ``(N, k, H, W)``, sum 1."""
+        networks = self.edge_networks()
+        if self.edge_lr is None:
+            weights = torch.softmax(-graph.distance / self.distance_divisor, dim=-1)
+            folded = fold_constant(weights, graph.query_grid).permute(0, 3, 1, 2)
+            return [folded] * len(networks)
+        assert queries is not None and keys is not None
+        scores: list[list[Tensor]] = [[] for _ in networks]
+        for rank in range(graph.num_neighbors):
+            label = edge_label(queries, keys, graph, rank)
+            for network, score in zip(networks, scores, strict=True):
+                assert network is not None
+                score.append(network(label))
+        return [torch.softmax(torch.cat(score, 1).float(), dim=1) for score in scores]
+
+    def forward(
+        self,
+        features: Tensor,
+        image: Tensor,
+        *,
+        image_down: Tensor | None = None,
+        graph: PatchGraph | None = None,
+    ) -> Aggregated:
+        """See `Aggregator.forward`; ``hr_features`` are the weighted neighbours at s times the size.
+
+        Raises:
+            ValueError: The image is too small for k neighbours, or the graph is another image's.
+        """
+        queries = keys = None
+        if graph is None or self.edge_lr is not None:
+            queries, keys = self.embed(image, image_down)
+        if graph is None:
+            assert queries is not None and keys is not None
+            graph = self._find_neighbors(queries, keys)
+        weights = [w.to(features.dtype) for w in self.edge_weights(queries, keys, graph)]
+        del queries, keys
+        neighbors = prepare_neighbors(features, graph, adapn=self.adapn)
+        lr, hr = sum_neighbors(
+            neighbors,
+            weights[0],
+            weights[-1],
+            self.downsample,
+            list(self.downsample.parameters()),
+            halo=self.downsample.halo,
+            plan=plan_neighbors(
+                self.memory,
+                features.shape,
+                self.scale,
+                graph.num_neighbors,
+                features.element_size(),
+            ),
+            memory_format=memory_format_of(features),
+        )
+        del neighbors
+        return Aggregated(self.fuse(features, lr), hr if self.hr_scale is not None else None)
