@@ -24,6 +24,7 @@ COMMANDS = (
     ("evaluate", "score a folder of results of any program"),
     ("evaluate", "score a folder of results of any program against ground truth"),
     ("compare", "compare results image by image, with interval, p-value, gains and losses"),
+    ("table", "print the paper's tables with measured rows among the quoted ones"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code into one of this toolbox"),
     ("publish", "put a trained model into a checkout's model zoo"),

@@ -95,8 +95,9 @@ def _print(
 ) -> None:
     figure = {"psnr": "PSNR (dB)", "ssim": "SSIM"}[comparisons[0].figure]
     title = f"{figure} of {b.model} - {a.model}, x{a.scale}"
-    columns = ("mean", "95 % interval", "Wilcoxon p", "wins", "losses")
-    table = Table("set", "images", "protocol", *columns, title=title)
+    table = Table(title=title, caption="p: Wilcoxon's signed-rank test, two-sided")
+    for column in ("set", "images", "protocol", "mean", "95 % interval", "p", "wins/losses"):
+        table.add_column(column, no_wrap=True)
     for row in comparisons:
         table.add_row(
             row.dataset,
@@ -105,8 +106,7 @@ def _print(
             f"{row.mean:+.4f}",
             _interval(row.interval),
             f"{row.p_value:.2g}",
-            str(row.wins),
-            str(row.losses),
+            f"{row.wins}/{row.losses}",
         )
     console.print(table)
     if any(row.splits for row in comparisons):
@@ -119,8 +119,9 @@ def _print(
 
 
 def _print_splits(console: Console, comparisons: Sequence[Comparison]) -> None:
-    columns = ("set", "protocol", "half of the images", "images", "mean", "95 % interval")
-    table = Table(*columns, title="by self-similarity (recurrence score of the LR image)")
+    table = Table(title="by self-similarity (recurrence score of the LR image)")
+    for column in ("set", "protocol", "half", "images", "mean", "95 % interval"):
+        table.add_column(column, no_wrap=True)
     for row in comparisons:
         for split in row.splits:
             count, mean = str(split.images), f"{split.mean:+.4f}"

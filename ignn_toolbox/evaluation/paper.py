@@ -1,0 +1,160 @@
+"""The tables of the IGNN paper as data, to be printed among measured figures.
+
+Every quoted figure comes from ``paper_tables.yml``, which keeps misprints as printed, with notes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .protocols import DEFAULT_PROTOCOL
+from .results import Results
+
+SOURCE = "Zhou et al., NeurIPS 2020"
+SIZES = {"Set5": 5, "Set14": 14, "BSD100": 100, "Urban100": 100, "Manga109": 109}
+ABLATION_SET, ABLATION_SCALE = "Urban100", 2
+TITLES = {
+    1: "Results on the benchmark sets (Table 1)",
+    2: "Aggregation (Table 2)",
+    3: "Position of GraphAgg among 32 residual blocks (Table 3)",
+    4: "Search window d (Table 4)",
+    5: "Neighbours k (Table 5)",
+    6: "Variants of GraphAgg (Table 6)",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        method: Name of the method or variant.
+        scale: Upscaling factor.
+        values: (PSNR, SSIM) of each column's benchmark set, ``None`` where there is no figure;
+            the SSIM may be ``None`` alone.
+        source: Where a quoted figure was printed; ``None`` when it was measured here.
+        notes: Misprints and what else is to be known.
+    """
+
+    method: str
+    scale: int
+    values: tuple[tuple[float, float | None] | None, ...]
+    source: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of the paper with measured rows added.
+
+    Attributes:
+        title: What it shows.
+        sets: Benchmark sets of the columns.
+        rows: Quoted rows first, then measured ones, for each scale.
+    """
+
+    title: str
+    sets: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def paper_table(
+    number: int = 1,
+    scales: Sequence[int] = (2, 3, 4),
+    measured: Sequence[Results] = (),
+    *,
+    more: bool = False,
+) -> PaperTable:
+    """Builds a table of the paper.
+
+    Args:
+        number: 1 to 6, the paper's number.
+        scales: Scales of table 1; the others have x2 alone.
+        measured: Results to print among the quoted rows, those of the scales shown.
+        more: Add to table 1 methods that the paper leaves out, and a reported reproduction.
+
+    Raises:
+        ValueError: The table or scale does not exist, or measured results of a scale shown lack
+            the protocol of the quoted figures or every benchmark set of the table.
+    """
+    if number not in TITLES:
+        raise ValueError(f"the paper has tables 1 to {len(TITLES)}, got {number}")
+    data = _data()
+    if number == 1:
+        sets = tuple(data["table1"]["sets"])
+        quoted = _benchmark_rows(data, sets, more)
+    else:
+        sets = (ABLATION_SET,)
+        quoted = [_ablation_row(number, item) for item in data[f"table{number}"]]
+    known = sorted({row.scale for row in quoted})
+    shown = [scale for scale in known if scale in scales]
+    if not shown:
+        raise ValueError(f"table {number} has the scales {known}, got {list(scales)}")
+    rows = []
+    for scale in shown:
+        rows += [row for row in quoted if row.scale == scale]
+        rows += [_measured_row(item, sets) for item in measured if item.scale == scale]
+    return PaperTable(f"{TITLES[number]}, PSNR (dB) / SSIM, {DEFAULT_PROTOCOL}", sets, tuple(rows))
+
+
+def _data() -> dict[str, Any]:
+    path = Path(__file__).with_name("paper_tables.yml")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _benchmark_rows(data: dict[str, Any], sets: tuple[str, ...], more: bool) -> list[Row]:
+    rows: list[Row] = []
+    values: tuple[Any, ...]
+    for item in data["table1"]["rows"]:
+        values = tuple(None if value is None else tuple(value) for value in item["values"])
+        notes = tuple(item[key] for key in ("slip", "note") if key in item)
+        rows.append(Row(item["method"], item["scale"], values, SOURCE, notes))
+    if more:
+        for item in data["absent_from_table1"]:
+            for scale in (2, 3, 4):
+                values = tuple(
+                    tuple(item[f"x{scale}"]) if s == ABLATION_SET else None for s in sets
+                )
+                rows.append(Row(item["method"], scale, values, f"{item['method']}'s own paper"))
+        for item in data["reproduction"]:
+            values = tuple((item[name], None) for name in sets)
+            source = "reported by a user of the released code"
+            rows.append(Row(item["method"], item["scale"], values, source))
+    return rows
+
+
+def _ablation_row(number: int, item: dict[str, Any]) -> Row:
+    label = item.get("variant")
+    if number == 3:
+        label = f"after block {item['after']}"
+    elif number == 4:
+        label = "whole image" if item["d"] is None else f"d = {item['d']}"
+    elif number == 5:
+        label = f"k = {item['k']}"
+    notes = tuple(item[key] for key in ("slip", "note") if key in item)
+    return Row(str(label), ABLATION_SCALE, ((item["psnr"], item["ssim"]),), SOURCE, notes)
+
+
+def _measured_row(results: Results, sets: tuple[str, ...]) -> Row:
+    means = {m.dataset: m for m in results.means if m.protocol == DEFAULT_PROTOCOL}
+    if not means:
+        raise ValueError(
+            f"{results.model} was not scored under {DEFAULT_PROTOCOL}, the protocol of the quoted "
+            "figures; score it again under that"
+        )
+    if not set(sets) & means.keys():
+        raise ValueError(
+            f"{results.model} was scored on {', '.join(means)}, none of the table's sets "
+            f"({', '.join(sets)})"
+        )
+    found = [means.get(name) for name in sets]
+    values = tuple(None if mean is None else (mean.psnr, mean.ssim) for mean in found)
+    notes = tuple(
+        f"{mean.dataset}: {mean.images} images of {SIZES[mean.dataset]}"
+        for mean in found
+        if mean is not None and mean.images != SIZES[mean.dataset]
+    )
+    return Row(results.model, results.scale, values, notes=notes)
