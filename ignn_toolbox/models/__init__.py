@@ -1,7 +1,7 @@
 """Networks and what they are made of; importing this registers all of them."""
 
 from .aggregators import Aggregated, Aggregator, GraphAgg, NonLocal, SameScaleKNN
-from .backbones import EDSR, RCAN, Backbone
+from .backbones import EDSR, RCAN, Backbone, GraphAggStar
 from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
@@ -16,11 +16,12 @@ __all__ = [
     "CNNEmbedder",
     "CharbonnierLoss",
     "GraphAgg",
+    "GraphAggStar",
     "ImagePreprocessor",
     "L1Loss",
     "MSELoss",
-    "RGBEmbedder",
     "NonLocal",
+    "RGBEmbedder",
     "Restorer",
     "SameScaleKNN",
     "SelfEnsemble",

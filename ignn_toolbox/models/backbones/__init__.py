@@ -1,5 +1,6 @@
 from .base import Backbone
 from .edsr import EDSR
+from .graph_agg_star import GraphAggStar
 from .rcan import RCAN
 
-__all__ = ["EDSR", "RCAN", "Backbone"]
+__all__ = ["EDSR", "RCAN", "Backbone", "GraphAggStar"]

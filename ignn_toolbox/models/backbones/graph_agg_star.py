@@ -1,0 +1,110 @@
+"""GraphAgg*: cross-scale patches averaged in the image itself, nothing learnt.
+
+Paper: Zhou et al., NeurIPS 2020, Figure 4, which shows that the images' own patches carry detail.
+The released code lacks it; from the paper: for each patch of the LR image the k nearest patches of
+its downsampled version are searched, the s times larger LR patches that they came from are averaged
+and folded into an image s times larger than the input.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from ...ops import PatchGraph, WindowMode, prepare_neighbors, search, smallest_image
+from ...ops.aggregate import as_map
+from ...registry import MODELS
+from ..aggregators.graph_agg import downsampled
+
+
+@MODELS.register_module()
+class GraphAggStar(BaseModule):
+    """GraphAgg in the image domain; no parameters but a frozen embedder's.
+
+    Args:
+        scale: The graph's s, and how many times larger the output is.
+        embedder: Config of the embedder in whose features patches are compared: `VGGEmbedder` as in
+            the paper, or `RGBEmbedder`.
+        num_neighbors: The paper's k.
+        window: The paper's d, in key patches of stride 2; ``None`` searches the whole image.
+        window_mode: ``'centred'`` or ``'official'``, see `ops.window_starts`.
+        init_cfg: mmengine's initialisation config.
+
+    Attributes:
+        min_size: Smallest height and width of an input.
+    """
+
+    def __init__(
+        self,
+        scale: int,
+        embedder: dict,
+        num_neighbors: int = 5,
+        window: int | None = 30,
+        window_mode: WindowMode = "centred",
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if scale < 2:
+            raise ValueError(f"GraphAggStar enlarges by its scale, which must be >= 2, got {scale}")
+        self.scale = scale
+        self.num_neighbors = num_neighbors
+        self.window = window
+        self.window_mode = window_mode
+        self.min_size = smallest_image(num_neighbors, scale)
+        self.embedder = MODELS.build(embedder)
+
+    def build_graph(self, image: Tensor, image_down: Tensor | None = None) -> PatchGraph:
+        """The patch graph of ``(N, 3, H, W)`` images, RGB in [0, 1], completed to whole patches."""
+        image = _repeat_border(image, self._missing(image))
+        if image_down is None:
+            image_down = downsampled(image, self.scale)
+        else:
+            image_down = _repeat_border(image_down, [1 - n % 2 for n in image_down.shape[-2:]])
+        return search(
+            self.embedder(image),
+            self.embedder(image_down),
+            scale=self.scale,
+            num_neighbors=self.num_neighbors,
+            window=self.window,
+            window_mode=self.window_mode,
+        )
+
+    def forward(
+        self, lq: Tensor, *, lq_down: Tensor | None = None, graph: PatchGraph | None = None
+    ) -> Tensor:
+        """Enlarge.
+
+        Args:
+            lq: ``(N, 3, H, W)`` RGB in [0, 1].
+            lq_down: Downsampled input that replaces the own.
+            graph: Patch graph that replaces the own.
+
+        Returns:
+            ``(N, 3, scale * H, scale * W)``.
+
+        Raises:
+            ValueError: The input is too small for ``num_neighbors``.
+        """
+        graph = self.build_graph(lq, lq_down) if graph is None else graph
+        height, width = (self.scale * n for n in lq.shape[-2:])
+        whole = _repeat_border(lq, self._missing(lq))
+        neighbors = prepare_neighbors(whole, graph, adapn=False)
+        total = as_map(neighbors.fold(0))
+        for rank in range(1, graph.num_neighbors):
+            total = total + as_map(neighbors.fold(rank))
+        return total[..., :height, :width] / graph.num_neighbors
+
+    def _missing(self, image: Tensor) -> list[int]:
+        """Rows and columns after which the searched image has whole patches only.
+
+        The last patches of an even map reach over its border, into zeros that would be averaged
+        into the picture.
+        """
+        s = self.scale
+        return [0 if n // s % 2 else s - n % s for n in image.shape[-2:]]
+
+
+def _repeat_border(image: Tensor, missing: list[int]) -> Tensor:
+    bottom, right = missing
+    return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
