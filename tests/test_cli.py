@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from ignn_toolbox import cli
+from ignn_toolbox import cli, commands
 
 
 def test_help_lists_every_command_and_imports_none():
@@ -22,6 +23,13 @@ except SystemExit:
     for name, summary in cli.COMMANDS:
         assert name in done.stdout
         assert summary in done.stdout
+
+
+def test_every_command_is_listed_once_and_none_is_forgotten():
+    names = [name for name, _ in cli.COMMANDS]
+    assert len(set(names)) == len(names)
+    modules = {path.stem.rstrip("_") for path in Path(commands.__file__).parent.glob("[a-z]*.py")}
+    assert modules == set(names)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in cli.COMMANDS])
