@@ -9,6 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def memory_format_of(x: Tensor) -> torch.memory_format:
+    """The memory format of a ``(N, C, H, W)`` map, so that what is made beside it can have the same."""
+    is_rows_of_pixels = x.is_contiguous(memory_format=torch.channels_last)
+    if is_rows_of_pixels and not x.is_contiguous():
+        return torch.channels_last
+    return torch.contiguous_format
+
+
 class MeanShift(nn.Module):
     """Fixed 1x1 convolution ``weight @ rgb + bias`` on RGB images, always in float32.
 
@@ -93,8 +101,11 @@ class Fuse(nn.Module):
             nn.init.zeros_(self.conv2.bias)
 
     def forward(self, features: Tensor, extra: Tensor) -> Tensor:
-        joined = torch.cat((features, extra.to(features.dtype)), dim=1)
-        out = self.conv2(F.relu(self.conv1(joined), inplace=True))
+        # conv1 of the concatenation, without making it: the HR maps are the largest tensors of all
+        own, other = self.conv1.weight.split((features.shape[1], extra.shape[1]), dim=1)
+        joined = F.conv2d(features, own, self.conv1.bias, padding=1)
+        joined += F.conv2d(extra.to(features.dtype), other, padding=1)
+        out = self.conv2(F.relu(joined, inplace=True))
         if self.final_relu:
             out = F.relu(out, inplace=True)
         return features + out if self.residual else out

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .fold import fold_patches, fold_patches_backward, key_rows, key_starts
+from .fold import fold_patches, fold_patches_backward, fold_region, key_rows, key_starts
 from .graph import PatchGraph
-from .patches import PatchGrid, fold_constant, pad_to_grid, patch_slices
+from .memory import NeighborPlan
+from .patches import PatchGrid, Region, fold_constant, pad_to_grid, patch_slices
 from .statistics import patch_statistics, query_statistics
 
 
@@ -43,20 +44,33 @@ class Neighbors:
         """The differentiable ones, in the order of the fields."""
         return self.rows, self.key_scale, self.key_shift, self.query_mean, self.query_std
 
-    def affine(self, rank: int) -> tuple[Tensor | None, Tensor | None]:
-        """AdaPN of one neighbour rank as gain and offset ``(N, rows, cols, C)``."""
+    def affine(
+        self, rank: int, rows: slice = slice(None), cols: slice = slice(None)
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """AdaPN of one neighbour rank as gain and offset ``(N, rows, cols, C)``.
+
+        ``rows`` and ``cols`` choose queries.
+        """
         if self.key_scale is None:
             return None, None
         assert self.key_shift is not None
         assert self.query_mean is not None and self.query_std is not None
-        chosen = self.index[..., rank].reshape(-1)
-        shape = self.query_std.shape
-        gain = self.key_scale.index_select(0, chosen).view(shape) * self.query_std
-        shift = self.key_shift.index_select(0, chosen).view(shape)
-        return gain, torch.addcmul(self.query_mean, shift, self.query_std, value=-1)
+        chosen = self.index[:, rows, cols, rank].reshape(-1)
+        std = self.query_std[:, rows, cols]
+        gain = self.key_scale.index_select(0, chosen).view(std.shape) * std
+        shift = self.key_shift.index_select(0, chosen).view(std.shape)
+        offset = torch.addcmul(self.query_mean[:, rows, cols], shift, std, value=-1)
+        return gain.to(self.rows.dtype), offset.to(self.rows.dtype)
+
+    def fold_region(self, rank: int, region: Region) -> Tensor:
+        """Map ``(N, h, s, w, s, C)`` of one neighbour rank in a region, without gradient."""
+        box = region.queries(self.grid)
+        gain, offset = self.affine(rank, *box)
+        starts = self.starts[:, box[0], box[1], rank].contiguous()
+        return fold_region(self.rows, starts, gain, offset, self.grid, region)
 
     def fold(self, rank: int) -> Tensor:
-        """Map ``(N, H, s, W, s, C)`` of one neighbour rank."""
+        """Map ``(N, H, s, W, s, C)`` of one neighbour rank; differentiable."""
         grid = self.grid
         gain, offset = self.affine(rank)
         return fold_patches(
@@ -156,13 +170,15 @@ def sum_neighbors(
     embed: Callable[[Tensor], Tensor],
     parameters: Sequence[Tensor],
     *,
-    recompute: bool,
+    halo: int,
+    plan: NeighborPlan,
+    memory_format: torch.memory_format = torch.channels_last,
 ) -> tuple[Tensor, Tensor]:
     """Weighted sums over the neighbours, equation 2 at both resolutions.
 
     ``lr = sum_r embed(z_r) * weights_lr[r]`` and ``hr = sum_r z_r * weights_hr[r]``, with z_r the
-    neighbours' maps. Besides the sums one z_r is alive at a time in the forward pass and, with
-    ``recompute``, one z_r and its gradient in the backward pass.
+    neighbours' maps. Besides the sums one band of one z_r is alive in a forward pass that keeps
+    nothing, and one z_r and its gradient in the backward pass.
 
     Args:
         neighbors: From `prepare_neighbors`.
@@ -170,62 +186,105 @@ def sum_neighbors(
         weights_hr: ``(N, k, H, W)``, held constant on s x s blocks of the HR map.
         embed: ``(N, C, sH, sW) -> (N, C', H, W)``, deterministic.
         parameters: All tensors that ``embed`` uses and that want a gradient.
-        recompute: Whether the backward pass computes maps and embeddings again (slower, small) or
-            keeps them from the forward pass.
+        halo: How many LR pixels around its own place an output pixel of ``embed`` depends on.
+        plan: From `memory.plan_neighbors`.
+        memory_format: In which ``embed`` gets its input, and ``hr`` is returned.
 
     Returns:
-        ``lr`` (N, C', H, W) and ``hr`` (N, C, sH, sW), channels-last.
+        ``lr`` (N, C', H, W) and ``hr`` (N, C, sH, sW).
     """
     inputs = (*neighbors.tensors, weights_lr, weights_hr, *parameters)
+    job = _Job(neighbors, embed, halo, plan, memory_format)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in inputs):
-        return _SumNeighbors.apply(neighbors, embed, recompute, *inputs)
-    return _accumulate(neighbors, weights_lr, weights_hr, embed, None)
+        return _SumNeighbors.apply(job, *inputs)
+    return job.accumulate(weights_lr, weights_hr)
 
 
-def _accumulate(
-    neighbors: Neighbors,
-    weights_lr: Tensor,
-    weights_hr: Tensor,
-    embed: Callable[[Tensor], Tensor],
-    keep: list[tuple[Tensor, Tensor]] | None,
-) -> tuple[Tensor, Tensor]:
-    lr: Tensor | None = None
-    hr: Tensor | None = None
-    for rank in range(weights_lr.shape[1]):
-        folded = neighbors.fold(rank)
-        if keep is None:
-            embedded = embed(as_map(folded))
-        else:
-            folded.requires_grad_()
-            with torch.enable_grad():
-                embedded = embed(as_map(folded))
-            keep.append((folded, embedded))
-            folded, embedded = folded.detach(), embedded.detach()
-        weight_lr = weights_lr[:, rank, None]
-        weight_hr = _per_block(weights_hr, rank)
-        if lr is None or hr is None:
-            lr = embedded * weight_lr
-            # a map that nobody else holds can become the sum
-            hr = folded.mul_(weight_hr) if keep is None else folded * weight_hr
-        else:
-            lr.addcmul_(embedded, weight_lr.to(embedded.dtype))
-            hr.addcmul_(folded, weight_hr)
-        del folded, embedded
-    assert lr is not None and hr is not None
-    return lr, as_map(hr)
+@dataclass(frozen=True)
+class _Job:
+    """The constant part of `sum_neighbors`."""
+
+    neighbors: Neighbors
+    embed: Callable[[Tensor], Tensor]
+    halo: int
+    plan: NeighborPlan
+    memory_format: torch.memory_format
+
+    def accumulate(self, weights_lr: Tensor, weights_hr: Tensor) -> tuple[Tensor, Tensor]:
+        """Both sums, band by band, without gradient."""
+        grid, rows = self.neighbors.grid, self.neighbors.rows
+        n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
+        hr = rows.new_zeros(n, grid.height, s, grid.width, s, c)
+        lr: Tensor | None = None
+        for rank in range(weights_lr.shape[1]):
+            for top in range(0, grid.height, self.plan.band):
+                bottom = min(top + self.plan.band, grid.height)
+                first = max(0, top - self.halo)
+                last = min(grid.height, bottom + self.halo)
+                folded = self.neighbors.fold_region(
+                    rank, Region(first, 0, last - first, grid.width)
+                )
+                own, band = slice(top - first, bottom - first), slice(top, bottom)
+                hr[:, band].addcmul_(folded[:, own], _per_block(weights_hr, rank)[:, band])
+                image = self.lay_out(folded)
+                del folded
+                embedded = self.embed(image)
+                del image
+                if lr is None:
+                    lr = embedded.new_zeros(
+                        (n, embedded.shape[1], grid.height, grid.width), dtype=weights_lr.dtype
+                    ).contiguous(memory_format=self.memory_format)
+                weight = weights_lr[:, rank, None, band]
+                lr[:, :, band].addcmul_(embedded[:, :, own].to(lr.dtype), weight)
+                del embedded
+        assert lr is not None
+        return lr, self.lay_out(hr)
+
+    def accumulate_and_keep(
+        self, weights_lr: Tensor, weights_hr: Tensor
+    ) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+        """Both sums, and every neighbour's map and embedding with its graph."""
+        lr: Tensor | None = None
+        hr: Tensor | None = None
+        kept = []
+        for rank in range(weights_lr.shape[1]):
+            image, embedded = self.run(rank)
+            kept.append((image, embedded))
+            part = embedded.detach().to(weights_lr.dtype)
+            weight = weights_lr[:, rank, None]
+            lr = part * weight if lr is None else lr.addcmul_(part, weight)
+            weight = _per_pixel(weights_hr, rank, self.neighbors.rows.shape[3])
+            part = image.detach()
+            hr = part * weight if hr is None else hr.addcmul_(part, weight)
+        assert lr is not None and hr is not None
+        return lr, hr, kept
+
+    def run(self, rank: int) -> tuple[Tensor, Tensor]:
+        """A neighbour's map as a leaf, and its embedding as a function of it."""
+        image = self.lay_out(self.neighbors.fold(rank)).requires_grad_()
+        with torch.enable_grad():
+            return image, self.embed(image)
+
+    def lay_out(self, folded: Tensor) -> Tensor:
+        return as_map(folded).contiguous(memory_format=self.memory_format)
 
 
 def _per_block(weights: Tensor, rank: int) -> Tensor:
     return weights[:, rank, :, None, :, None, None]
 
 
+def _per_pixel(weights: Tensor, rank: int, scale: int) -> Tensor:
+    """``(N, 1, sH, sW)``: the weights of one rank, each on its s x s block."""
+    weight = weights[:, rank, None]
+    return weight.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+
+
 class _SumNeighbors(torch.autograd.Function):
     """`sum_neighbors` with a backward pass that holds one neighbour's map at a time."""
 
     @staticmethod
-    def forward(ctx, neighbors, embed, recompute, *inputs):  # type: ignore[no-untyped-def]
-        ctx.neighbors, ctx.embed = neighbors, embed
-        ctx.kept = None if recompute else []
+    def forward(ctx, job, *inputs):  # type: ignore[no-untyped-def]
+        ctx.job = job
         device = inputs[0].device.type
         ctx.autocast = {
             "device_type": device,
@@ -233,34 +292,38 @@ class _SumNeighbors(torch.autograd.Function):
             "enabled": torch.is_autocast_enabled(device),
         }
         ctx.save_for_backward(*inputs)
-        return _accumulate(neighbors, inputs[5], inputs[6], embed, ctx.kept)
+        ctx.kept = None
+        if not job.plan.keep:
+            return job.accumulate(inputs[5], inputs[6])
+        lr, hr, ctx.kept = job.accumulate_and_keep(inputs[5], inputs[6])
+        return lr, hr
 
     @staticmethod
     def backward(ctx, grad_lr, grad_hr):  # type: ignore[no-untyped-def]
-        rows, key_scale, key_shift, query_mean, query_std, w_lr, w_hr, *params = ctx.saved_tensors
-        neighbors, grid = ctx.neighbors, ctx.neighbors.grid
-        n, height, width, s, c = len(rows), grid.height, grid.width, rows.shape[3], rows.shape[-1]
-        grad_hr = grad_hr.permute(0, 2, 3, 1).contiguous().view(n, height, s, width, s, c)
+        rows, _, _, _, _, w_lr, w_hr, *params = ctx.saved_tensors
+        job, neighbors, grid = ctx.job, ctx.job.neighbors, ctx.job.neighbors.grid
         grads = [None if t is None else torch.zeros_like(t) for t in neighbors.tensors]
         grad_w_lr, grad_w_hr = torch.empty_like(w_lr), torch.empty_like(w_hr)
-        grad_params = [torch.zeros_like(p) if p.requires_grad else None for p in params]
         wanted = [p for p in params if p.requires_grad]
+        grad_wanted = [torch.zeros_like(p) for p in wanted]
+        grad_hr_blocks = _as_blocks(grad_hr, rows.shape[3])
         for rank in range(w_lr.shape[1]):
-            kept = ctx.kept[rank] if ctx.kept else None
-            if kept is None:  # also in a second backward pass
-                folded = neighbors.fold(rank).requires_grad_()
-                with torch.enable_grad(), torch.autocast(**ctx.autocast):
-                    embedded = ctx.embed(as_map(folded))
+            if ctx.kept is None or ctx.kept[rank] is None:
+                with torch.autocast(**ctx.autocast):
+                    image, embedded = job.run(rank)
             else:
-                folded, embedded = kept
-                ctx.kept[rank] = kept = None
+                image, embedded = ctx.kept[rank]
+                ctx.kept[rank] = None
+            grad_w_lr[:, rank] = (grad_lr * embedded.detach()).sum(1)
+            grad_w_hr[:, rank] = _block_dot(grad_hr, image.detach(), rows.shape[3])
             upstream = (grad_lr * w_lr[:, rank, None]).to(embedded.dtype)
-            grad_folded, *grad_embed = torch.autograd.grad(embedded, [folded, *wanted], upstream)
-            folded, embedded = folded.detach(), embedded.detach()
-            grad_w_lr[:, rank] = (grad_lr * embedded).sum(1)
-            grad_w_hr[:, rank] = _block_dot(grad_hr, folded)
-            del folded, embedded, upstream
-            grad_folded = grad_folded.contiguous().addcmul_(grad_hr, _per_block(w_hr, rank))
+            grad_image, *grad_params = torch.autograd.grad(embedded, [image, *wanted], upstream)
+            del image, embedded, upstream
+            for total, grad in zip(grad_wanted, grad_params, strict=True):
+                total += grad
+            grad_folded = _as_blocks(grad_image, rows.shape[3])
+            del grad_image
+            grad_folded.addcmul_(grad_hr_blocks, _per_block(w_hr, rank))
             gain, _ = neighbors.affine(rank)
             grad_gain, grad_offset = fold_patches_backward(
                 grad_folded,
@@ -274,10 +337,9 @@ class _SumNeighbors(torch.autograd.Function):
             del grad_folded
             if grad_gain is not None:
                 _affine_backward(neighbors, rank, grad_gain, grad_offset, grads)
-            slots = (i for i, g in enumerate(grad_params) if g is not None)
-            for slot, grad in zip(slots, grad_embed, strict=True):
-                grad_params[slot] += grad
-        return None, None, None, *grads, grad_w_lr, grad_w_hr, *grad_params
+        found = iter(grad_wanted)
+        grad_params = [next(found) if p.requires_grad else None for p in params]
+        return None, *grads, grad_w_lr, grad_w_hr, *grad_params
 
 
 def _affine_backward(
@@ -292,6 +354,7 @@ def _affine_backward(
     chosen = neighbors.index[..., rank].reshape(-1)
     std = neighbors.query_std
     assert std is not None and neighbors.key_scale is not None and neighbors.key_shift is not None
+    grad_gain, grad_offset = grad_gain.to(std.dtype), grad_offset.to(std.dtype)
     grad_scale.index_add_(0, chosen, (grad_gain * std).flatten(0, 2))
     grad_shift.index_add_(0, chosen, (grad_offset * std).flatten(0, 2), alpha=-1)
     grad_mean += grad_offset
@@ -300,9 +363,19 @@ def _affine_backward(
     grad_std.addcmul_(grad_offset, shift, value=-1)
 
 
-def _block_dot(first: Tensor, second: Tensor) -> Tensor:
-    """Sum of products over blocks and channels, ``(N, H, s, W, s, C) -> (N, H, W)``, row by row."""
-    parts = [(a * b).sum((4, 5)).sum(2) for a, b in zip(first.split(8, 1), second.split(8, 1))]
+def _as_blocks(image: Tensor, scale: int) -> Tensor:
+    """``(N, C, sH, sW)`` to ``(N, H, s, W, s, C)``, contiguous; inverse of `as_map`."""
+    rows = image.permute(0, 2, 3, 1).contiguous()
+    return rows.unflatten(2, (-1, scale)).unflatten(1, (-1, scale))
+
+
+def _block_dot(first: Tensor, second: Tensor, scale: int) -> Tensor:
+    """Sum of products over channels and s x s blocks, ``(N, C, sH, sW) -> (N, H, W)``, in bands."""
+    step = 16 * scale
+    parts = [
+        (a * b).sum(1).unflatten(2, (-1, scale)).sum(3).unflatten(1, (-1, scale)).sum(2)
+        for a, b in zip(first.split(step, 2), second.split(step, 2), strict=True)
+    ]
     return torch.cat(parts, dim=1)
 
 

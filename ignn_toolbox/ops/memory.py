@@ -1,38 +1,77 @@
-"""The memory setting: what to keep and what to compute again."""
+"""The memory setting: what to keep, what to compute again, how much to do at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
-
-from torch import Tensor
-
-from .graph import PatchGraph
 
 Memory = Literal["low", "balanced", "fast"] | int
 
-_BALANCED = 512 * 2**20  # bytes that 'balanced' spends on kept neighbours
+_MIB = 2**20
+_KEEP = {"low": 0, "balanced": 256 * _MIB, "fast": None}  # bytes kept for a backward pass
+_BAND = {"low": 16 * _MIB, "balanced": 64 * _MIB, "fast": None}  # bytes of one band of a map
+_LEAST_ROWS = 32  # LR rows of the smallest band; below, computing its halo costs too much
 
 
-def neighbor_bytes(features: Tensor, scale: int) -> int:
-    """Bytes of one neighbour kept for the backward pass: its map and the embedding's activations."""
-    return features.numel() * features.element_size() * (scale**2 + 3)
+@dataclass(frozen=True)
+class NeighborPlan:
+    """How `sum_neighbors` goes about its memory; results differ by float rounding only.
+
+    Attributes:
+        band: LR rows whose neighbour map is made and embedded at a time without gradient.
+        keep: Whether a backward pass keeps maps and embeddings rather than computing them again.
+    """
+
+    band: int
+    keep: bool
 
 
-def keeps_neighbors(memory: Memory, features: Tensor, graph: PatchGraph) -> bool:
-    """Whether the neighbours of a forward pass are kept for the backward pass.
+def plan_neighbors(
+    memory: Memory, shape: Sequence[int], scale: int, num_neighbors: int, itemsize: int = 4
+) -> NeighborPlan:
+    """Choose a plan for features of one shape.
 
     Args:
-        memory: ``'fast'`` keeps, ``'low'`` recomputes, ``'balanced'`` keeps up to 512 MiB; a number
-            is that limit in bytes.
-        features: ``(N, C, H, W)`` that are aggregated.
-        graph: Over which.
+        memory: ``'fast'`` keeps everything and works on whole maps, ``'balanced'`` keeps up to
+            256 MiB and works in bands of 64 MiB, ``'low'`` keeps nothing and works in bands of
+            16 MiB. A number is a budget in bytes for all that the aggregation allocates.
+        shape: ``(N, C, H, W)`` of the features.
+        scale: The graph's s.
+        num_neighbors: The paper's k.
+        itemsize: Bytes of one number.
 
     Raises:
-        ValueError: ``memory`` is none of these.
+        ValueError: ``memory`` is none of these, or a budget below the least possible.
     """
-    if isinstance(memory, str) and memory not in ("low", "balanced", "fast"):
-        raise ValueError(f"memory must be 'low', 'balanced', 'fast' or bytes, got {memory!r}")
-    if memory == "fast":
-        return True
-    limit = {"low": 0, "balanced": _BALANCED}[memory] if isinstance(memory, str) else memory
-    return graph.num_neighbors * neighbor_bytes(features, graph.scale) <= limit
+    height = shape[2]
+    row = shape[0] * shape[1] * shape[3] * itemsize  # bytes of one LR row of features
+    kept = num_neighbors * height * row * (scale**2 + 3)
+    band_row = row * (2 * scale**2 + 3)
+    if isinstance(memory, str):
+        if memory not in _KEEP:
+            raise ValueError(f"memory must be 'low', 'balanced', 'fast' or bytes, got {memory!r}")
+        limit, band = _KEEP[memory], _BAND[memory]
+        rows = height if band is None else max(_LEAST_ROWS, band // (row * scale**2))
+        return NeighborPlan(min(height, rows), limit is None or kept <= limit)
+    least = smallest_budget(shape, scale, itemsize)
+    if memory < least:
+        raise ValueError(
+            f"memory={memory} bytes cannot hold the aggregation of features {tuple(shape)} at "
+            f"scale {scale}: it takes at least {least} bytes ({least / _MIB:.0f} MiB)"
+        )
+    fixed = _fixed(shape, scale, itemsize)
+    return NeighborPlan(min(height, (memory - fixed) // band_row), kept <= memory - fixed)
+
+
+def smallest_budget(shape: Sequence[int], scale: int, itemsize: int = 4) -> int:
+    """Least bytes that the aggregation of ``(N, C, H, W)`` features needs."""
+    row = shape[0] * shape[1] * shape[3] * itemsize
+    rows = min(shape[2], _LEAST_ROWS)
+    return _fixed(shape, scale, itemsize) + rows * row * (2 * scale**2 + 3)
+
+
+def _fixed(shape: Sequence[int], scale: int, itemsize: int) -> int:
+    """Bytes alive throughout: both sums, the rearranged features, the patch statistics."""
+    features = shape[0] * shape[1] * shape[2] * shape[3] * itemsize
+    return features * (scale**2 + 3)

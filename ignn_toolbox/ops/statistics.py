@@ -24,8 +24,11 @@ def patch_statistics(blocks: Tensor, grid: PatchGrid) -> tuple[Tensor, Tensor]:
         grid: The patches on the H' x W' map.
 
     Returns:
-        ``mean`` and ``sqrt(variance + EPSILON)``, each ``(N, rows, cols, C)``.
+        ``mean`` and ``sqrt(variance + EPSILON)``, each ``(N, rows, cols, C)``; float32 for half
+        precision input.
     """
+    if blocks.element_size() < 4:
+        blocks = blocks.float()
     area = blocks.shape[3] * blocks.shape[4]
     count = area * grid.size**2
     block_mean = sum_blocks(blocks) / area

@@ -21,6 +21,8 @@ from ignn_toolbox.ops import (
     window_starts,
 )
 from ignn_toolbox.ops.fold import fold_patches, key_rows, key_starts
+from ignn_toolbox.ops.memory import NeighborPlan
+from ignn_toolbox.ops.patches import Region
 from ignn_toolbox.ops.statistics import patch_statistics
 
 
@@ -87,8 +89,13 @@ def test_edge_label_equals_the_textbook(graph):
     torch.testing.assert_close(torch.stack(fast, 1), reference.edge_labels(e_l, e_s, graph))
 
 
+PLANS = [NeighborPlan(band=5, keep=False), NeighborPlan(band=10**6, keep=True)]
+
+
 class Embedding(torch.nn.Module):
-    """Stands for DEN: strided and nonlinear."""
+    """Stands for DEN: strided and nonlinear; an output pixel sees its neighbours."""
+
+    halo = 1
 
     def __init__(self, channels, scale):
         super().__init__()
@@ -116,13 +123,13 @@ def weights_of(graph, seed):
 
 
 @settings(max_examples=20, deadline=None)
-@given(graphs(smallest_size=2), st.booleans(), st.booleans())
-def test_sum_neighbors_equals_the_textbook_with_gradients(graph, recompute, adapn):
+@given(graphs(smallest_size=2), st.sampled_from(PLANS), st.booleans())
+def test_sum_neighbors_equals_the_textbook_with_gradients(graph, plan, adapn):
     embed = Embedding(3, graph.scale).double()
     inputs = (features_of(graph).requires_grad_(), weights_of(graph, 3), weights_of(graph, 4))
     neighbors = prepare_neighbors(inputs[0], graph, adapn=adapn)
     parameters = list(embed.parameters())
-    fast = sum_neighbors(neighbors, *inputs[1:], embed, parameters, recompute=recompute)
+    fast = sum_neighbors(neighbors, *inputs[1:], embed, parameters, halo=embed.halo, plan=plan)
     slow = weighted_sums(inputs[0], graph, *inputs[1:], embed, adapn)
     upstream = [randn(*out.shape, seed=5) for out in slow]
     for ours, theirs in zip(fast, slow, strict=True):
@@ -133,21 +140,21 @@ def test_sum_neighbors_equals_the_textbook_with_gradients(graph, recompute, adap
     for mine, textbook in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, textbook, rtol=1e-7, atol=1e-9)
     with torch.no_grad():
-        plain = sum_neighbors(neighbors, *inputs[1:], embed, [], recompute=recompute)
+        plain = sum_neighbors(neighbors, *inputs[1:], embed, [], halo=embed.halo, plan=plan)
     for without, ours in zip(plain, fast, strict=True):
         torch.testing.assert_close(without, ours, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("recompute", [True, False])
+@pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize(("scale", "adapn"), [(2, True), (3, True), (2, False)])
-def test_sum_neighbors_passes_gradcheck(scale, adapn, recompute):
+def test_sum_neighbors_passes_gradcheck(scale, adapn, plan):
     graph = make_graph(1, 3 * scale, 4 * scale + 1, scale, 2)
     embed = Embedding(2, scale).double()
 
     def run(features, weights_lr, weights_hr, *parameters):
         neighbors = prepare_neighbors(features, graph, adapn=adapn)
         return sum_neighbors(
-            neighbors, weights_lr, weights_hr, embed, parameters, recompute=recompute
+            neighbors, weights_lr, weights_hr, embed, parameters, halo=embed.halo, plan=plan
         )
 
     features = features_of(graph, channels=2).requires_grad_()
@@ -161,20 +168,43 @@ def test_edge_label_passes_gradcheck():
     assert torch.autograd.gradcheck(lambda q, a: edge_label(q, a, graph, 0), (e_l, e_s))
 
 
-@pytest.mark.parametrize("memory", [True, False])
-def test_memory_changes_no_bit_of_the_sums(memory):
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("band", [1, 4, 13])
+def test_bands_and_layout_change_the_sums_by_rounding_only(band, memory_format):
     graph = make_graph(2, 13, 14, 2, 3)
-    embed = Embedding(3, 2)
-    features = features_of(graph, dtype=torch.float).requires_grad_()
-    weights = [w.detach().float().requires_grad_() for w in (weights_of(graph, 3),) * 2]
-    neighbors = prepare_neighbors(features, graph)
-    embed = embed.float()
-    parameters = list(embed.parameters())
-    kept = sum_neighbors(neighbors, *weights, embed, parameters, recompute=memory)
-    with torch.no_grad():
-        streamed = sum_neighbors(neighbors, *weights, embed, parameters, recompute=True)
-    for first, second in zip(kept, streamed, strict=True):
-        torch.testing.assert_close(first, second)
+    embed = Embedding(3, 2).float()
+    neighbors = prepare_neighbors(features_of(graph, dtype=torch.float), graph)
+    weights = [weights_of(graph, seed).detach().float() for seed in (3, 4)]
+
+    @torch.no_grad()
+    def run(band, memory_format):
+        return sum_neighbors(
+            neighbors,
+            *weights,
+            embed,
+            [],
+            halo=embed.halo,
+            plan=NeighborPlan(band, keep=False),
+            memory_format=memory_format,
+        )
+
+    sums = run(band, memory_format)
+    assert sums[1].is_contiguous(memory_format=memory_format)
+    for first, second in zip(sums, run(10**6, torch.channels_last), strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(graphs(smallest_size=2), st.data())
+def test_a_region_equals_that_part_of_the_whole_map(graph, data):
+    grid = graph.query_grid
+    top, left = (data.draw(st.integers(0, n - 1)) for n in (grid.height, grid.width))
+    height = data.draw(st.integers(1, grid.height - top))
+    width = data.draw(st.integers(1, grid.width - left))
+    neighbors = prepare_neighbors(features_of(graph), graph)
+    part = neighbors.fold_region(0, Region(top, left, height, width))
+    whole = neighbors.fold(0)[:, top : top + height, :, left : left + width]
+    torch.testing.assert_close(part, whole, rtol=0, atol=0)
 
 
 @settings(max_examples=15, deadline=None)

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ignn_toolbox.ops import PatchGraph, PatchGrid, search
-from ignn_toolbox.ops.memory import keeps_neighbors
 
 
 def image_graph(batch=1, height=21, width=26, k=3):
@@ -82,16 +81,3 @@ def test_graph_moves_with_its_tensors():
 def test_index_must_fit_the_grid():
     with pytest.raises(ValueError, match=r"index must be \(N, 4, 4, k\).*got \(1, 3, 4, 2\)"):
         PatchGraph(torch.zeros(1, 3, 4, 2), torch.zeros(1), PatchGrid(8, 8), PatchGrid(4, 4), 2)
-
-
-def test_memory_setting_decides_what_is_kept():
-    graph, *_ = image_graph()
-    features = torch.zeros(1, 8, 21, 26)
-    needed = 3 * 8 * 21 * 26 * 4 * (2**2 + 3)
-    assert keeps_neighbors("fast", features, graph)
-    assert not keeps_neighbors("low", features, graph)
-    assert keeps_neighbors("balanced", features, graph)
-    assert keeps_neighbors(needed, features, graph)
-    assert not keeps_neighbors(needed - 1, features, graph)
-    with pytest.raises(ValueError, match="'low', 'balanced', 'fast' or bytes, got 'small'"):
-        keeps_neighbors("small", features, graph)
