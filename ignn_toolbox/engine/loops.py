@@ -178,7 +178,11 @@ class _MultiSetLoop(BaseLoop):
     def _step(self, index: int, batch: Any) -> None:
         runner, mode = self.runner, self.mode
         runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=batch)
+        start = time.perf_counter()
         outputs = getattr(runner.model, f"{mode}_step")(batch)
+        seconds = (time.perf_counter() - start) / len(outputs)
+        for output in outputs:
+            output.set_metainfo({"seconds": seconds})
         self.evaluator.process(data_samples=outputs, data_batch=batch)
         runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=batch, outputs=outputs)
 
