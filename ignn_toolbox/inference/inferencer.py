@@ -1,5 +1,6 @@
 """Super-resolution of pictures, files or arrays, with the numbers of the network."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ..models.restorers import SelfEnsemble
 from ..ops import imresize
+from ..zoo import zoo_models
 from ..zoo.loading import init_model
 from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array, to_tensor
 from .picture import MAX_PIXELS, Picture, read_picture, upright
@@ -90,15 +92,17 @@ class SRInferencer:
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.device = _device(device)
+        self.max_pixels = max_pixels
+        self._amp = amp
+        self._options = {"self_ensemble": self_ensemble, "compile": compile}
+        siblings = {} if checkpoint is not None else _zoo_siblings(model)
         if not isinstance(model, nn.Module):
             model = init_model(model, checkpoint)
         elif checkpoint is not None:
             raise ValueError("a restorer brings its weights; pass a name or config to load others")
-        network = model.to(self.device).eval().network
-        self.scale: int = network.scale
-        self.max_pixels = max_pixels
-        self._restore = _restorer(network, self_ensemble, compile)
-        self._amp = amp
+        self.scale: int = model.network.scale
+        self._siblings = siblings
+        self._restores = {self.scale: self._restorer(model)}
 
     def __call__(
         self,
@@ -115,7 +119,9 @@ class SRInferencer:
                 ``(H, W, C)`` with C = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha), uint8,
                 uint16 or floating point in [0, 1]; a tensor ``(C, H, W)`` or ``(N, C, H, W)``,
                 uint8 or floating point in [0, 1].
-            factor: Output size over input size, if not the model's scale.
+            factor: Output size over input size, if not the model's scale. The zoo model of the
+                same kind whose scale is nearest restores the picture, the exact bicubic does the
+                rest.
             width: Output width; alone it keeps the aspect ratio.
             height: Output height; alone it keeps the aspect ratio.
 
@@ -160,14 +166,30 @@ class SRInferencer:
         return to_array(restored, pixels.dtype)
 
     def _restore_colour(self, lq: Tensor, size: tuple[int, int]) -> Tensor:
+        restore = self._nearest(math.sqrt(math.prod(size) / math.prod(lq.shape[-2:])))
         lq = lq.expand(-1, 3, -1, -1).contiguous().to(self.device)
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self._amp),
         ):
-            sr = self._restore(lq)
+            sr = restore(lq)
         sr = sr.float().cpu()
         return sr if sr.shape[-2:] == size else imresize(sr, size=size)
+
+    def _nearest(self, factor: float) -> Restore:
+        """The network whose scale is nearest to ``factor``, the larger of two; loaded on need."""
+        scales = {self.scale, *self._siblings}
+        scale = min(scales, key=lambda scale: (round(abs(math.log(scale / factor)), 6), -scale))
+        if scale not in self._restores:
+            self._restores[scale] = self._restorer(init_model(self._siblings[scale]))
+        return self._restores[scale]
+
+    def _restorer(self, model: nn.Module) -> Restore:
+        """A restorer's network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
+        network = model.to(self.device).eval().network
+        if self._options["self_ensemble"]:
+            network = SelfEnsemble(network)
+        return torch.compile(network, dynamic=True) if self._options["compile"] else network
 
     def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(1) as reader:
@@ -204,7 +226,10 @@ def _device(device: str | torch.device | None) -> torch.device:
     return device
 
 
-def _restorer(network: nn.Module, self_ensemble: bool, compile: bool) -> Restore:
-    """The network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
-    network = SelfEnsemble(network) if self_ensemble else network
-    return torch.compile(network, dynamic=True) if compile else network
+def _zoo_siblings(model: str | Path | nn.Module) -> dict[int, str]:
+    """Zoo names of a zoo model's kind by scale: ``ignn_tiny_x2``, ``ignn_tiny_x3``, ..."""
+    models = zoo_models()
+    if not isinstance(model, str) or model not in models:
+        return {}
+    stem = model.removesuffix(f"_x{models[model].scale}")
+    return {m.scale: name for name, m in models.items() if name == f"{stem}_x{m.scale}"}

@@ -230,3 +230,54 @@ def test_stopping_early_leaves_whole_files_only(tmp_path, nearest_restorer):
         np.testing.assert_array_equal(
             np.asarray(Image.open(path)), picture().repeat(2, 0).repeat(2, 1)
         )
+
+
+def test_reading_computing_and_writing_overlap(tmp_path, nearest_restorer, monkeypatch):
+    import time
+
+    from ignn_toolbox.inference import bulk
+    from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+
+    pause, count = 0.05, 10
+    inferencer = SRInferencer(nearest_restorer, device="cpu")
+
+    def slowed(function):
+        def slow(*args):
+            time.sleep(pause)
+            return function(*args)
+
+        return slow
+
+    for index in range(count):
+        save(tmp_path / "in" / f"{index}.png")
+    monkeypatch.setattr(bulk, "read_picture", slowed(bulk.read_picture))
+    monkeypatch.setattr(bulk, "write_new", slowed(bulk.write_new))
+    monkeypatch.setattr(inferencer, "restore_picture", slowed(inferencer.restore_picture))
+    jobs = plan_jobs([str(tmp_path / "in")], str(tmp_path / "out"), OutputRules())
+    started = time.perf_counter()
+    assert all(outcome.status == "done" for outcome in bulk.run_jobs(jobs, inferencer))
+    assert time.perf_counter() - started < 2 * count * pause, "one after the other takes 3"
+
+
+def test_ctrl_c_leaves_whole_files_and_says_so(tiny_checkpoint, tmp_path):
+    import signal
+    import time
+
+    for index in range(200):
+        Image.fromarray(picture(size=(64, 64, 3))).save(tmp_path / f"{index:03}.png")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "ignn_toolbox", "upscale", str(tmp_path), "-o", str(out)]
+    command += ["--model", str(tiny_checkpoint), "--device", "cpu"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not out.exists() or not any(out.glob("*.png")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "stopped" in err
+    assert no_leftovers(out)
+    written = list(out.iterdir())
+    assert 1 <= len(written) < 200
+    for path in written:
+        Image.open(path).load()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ignn_toolbox.inference import inferencer as inferencer_module
 from ignn_toolbox.inference.inferencer import SRInferencer, Target
 from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
@@ -160,6 +161,39 @@ def test_other_sizes_are_the_exact_bicubic_of_the_restored_picture(nearest):
     np.testing.assert_allclose(result, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("factor", "scale"), [(None, 2), (1.1, 2), (2.4, 2), (2.5, 3), (3.4, 3), (3.5, 4), (9, 4)]
+)
+def test_nearest_scale_of_the_same_kind_restores(factor, scale, monkeypatch):
+    used = []
+
+    class Recorder(torch.nn.Module):
+        def __init__(self, scale):
+            super().__init__()
+            self.scale = scale
+
+        def forward(self, lq):
+            used.append(self.scale)
+            return lq.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+
+    class Entry:
+        def __init__(self, scale):
+            self.scale = scale
+
+    def load(name, checkpoint=None):
+        restorer = torch.nn.Module()
+        restorer.network = Recorder(int(name[-1]))
+        return restorer
+
+    zoo = {name: Entry(int(name[-1])) for name in ("a_x2", "a_x3", "a_x4", "b_x2", "c_a_x2")}
+    monkeypatch.setattr(inferencer_module, "zoo_models", lambda: zoo)
+    monkeypatch.setattr(inferencer_module, "init_model", load)
+    list(SRInferencer("a_x2", device="cpu")(noise(np.uint8, 20, 30, 3), factor=factor))
+    assert used == [scale]
+    list(SRInferencer("b_x2", device="cpu")(noise(np.uint8, 20, 30, 3), factor=factor))
+    assert used == [scale, 2], "another kind has a scale of its own only"
+
+
 def test_target_of_a_turned_picture_is_meant_as_it_is_seen():
     assert Target(width=8).as_stored(6) == Target(height=8)
     assert Target(width=8).as_stored(3) == Target(width=8)
@@ -211,3 +245,12 @@ def test_unknown_device_and_model_are_named(nearest_restorer):
         SRInferencer(nearest_restorer, device="tpu9")
     with pytest.raises(FileNotFoundError, match="no model or config `ignn_huge`"):
         SRInferencer("ignn_huge", device="cpu")
+
+
+@pytest.mark.slow
+def test_compiled_network_gives_the_same(tiny):
+    pixels = [noise(np.float32, 16, 16, 3), noise(np.float32, 20, 24, 3)]
+    exact = list(SRInferencer(tiny, device="cpu")(pixels))
+    compiled = list(SRInferencer(tiny, device="cpu", compile=True)(pixels))
+    for one, other in zip(exact, compiled, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
