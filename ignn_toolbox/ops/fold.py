@@ -79,7 +79,7 @@ def fold_patches(
         ``(N, H, s, W, s, C)``: seen as ``(N, sH, sW, C)``, the folded map.
     """
     grid = PatchGrid(height, width, size, stride)
-    return fold_region(rows, starts, gain, offset, grid, Region.whole(grid))
+    return _fold(rows, starts, gain, offset, grid, Region.whole(grid))
 
 
 @fold_patches.register_fake
@@ -102,6 +102,39 @@ def fold_region(
     ``starts``, ``gain`` and ``offset`` hold only the queries that touch the region
     (``region.queries(grid)``).
     """
+    sides = [grid.height, grid.width, grid.size, grid.stride]
+    place = [region.top, region.left, region.height, region.width]
+    return _fold_region(rows, starts, gain, offset, sides, place)
+
+
+@torch.library.custom_op("ignn_toolbox::fold_region", mutates_args=())
+def _fold_region(
+    rows: Tensor,
+    starts: Tensor,
+    gain: Tensor | None,
+    offset: Tensor | None,
+    grid: list[int],
+    region: list[int],
+) -> Tensor:
+    """`fold_region`, opaque to the compiler."""
+    return _fold(rows, starts, gain, offset, PatchGrid(*grid), Region(*region))
+
+
+@_fold_region.register_fake
+def _(rows, starts, gain, offset, grid, region):  # type: ignore[no-untyped-def]
+    return rows.new_empty(
+        rows.shape[0], region[2], rows.shape[3], region[3], rows.shape[3], rows.shape[-1]
+    )
+
+
+def _fold(
+    rows: Tensor,
+    starts: Tensor,
+    gain: Tensor | None,
+    offset: Tensor | None,
+    grid: PatchGrid,
+    region: Region,
+) -> Tensor:
     n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
     box = region.queries(grid)
     weights = _corner_weights(grid, rows)[:, :, box[0], box[1]]

@@ -99,10 +99,9 @@ def nearest(
     index = torch.empty(shape, dtype=torch.int64, device=queries.device)
     distance = torch.empty(shape, dtype=torch.float32, device=queries.device)
     with torch.autocast(queries.device.type, enabled=False):
-        for n in range(queries.shape[0]):
-            query_rows = _patch_view(queries[n], query_grid)
-            key_rows = _patch_view(keys[n], key_grid)
-            _search_image(query_rows, key_rows, plan, index[n], distance[n])
+        _search(
+            _patch_view(queries, query_grid), _patch_view(keys, key_grid), plan, index, distance
+        )
     return index, distance
 
 
@@ -167,39 +166,40 @@ def _plan(
 
 
 def _patch_view(features: Tensor, grid: PatchGrid) -> Tensor:
-    """All patches of a ``(D, H, W)`` map as a ``(rows, cols, size, size * D)`` view, float32."""
-    channels_last = features.permute(1, 2, 0).to(torch.float32).unsqueeze(0)
-    padded = pad_to_grid(channels_last, grid)[0].contiguous()
-    width, depth = padded.shape[1:]
+    """All patches of ``(N, D, H, W)`` maps as ``(N, rows, cols, size, size * D)``, float32."""
+    channels_last = features.permute(0, 2, 3, 1).to(torch.float32)
+    padded = pad_to_grid(channels_last, grid).contiguous()
+    count, height, width, depth = padded.shape
+    line = width * depth
     return padded.as_strided(
-        (grid.rows, grid.cols, grid.size, grid.size * depth),
-        (grid.stride * width * depth, grid.stride * depth, width * depth, 1),
+        (count, grid.rows, grid.cols, grid.size, grid.size * depth),
+        (height * line, grid.stride * line, grid.stride * depth, line, 1),
     )
 
 
-def _search_image(
-    queries: Tensor, keys: Tensor, plan: _Plan, index: Tensor, distance: Tensor
-) -> None:
-    """Fill ``index`` and ``distance`` ``(rows, cols, k)`` of one image."""
+def _search(queries: Tensor, keys: Tensor, plan: _Plan, index: Tensor, distance: Tensor) -> None:
+    """Fill ``index`` and ``distance`` ``(N, rows, cols, k)``, a few blocks at a time."""
     device = queries.device
     (bh, bw), (uh, uw) = plan.block, plan.union
-    corners = plan.corners()
+    corners = [(n, i, j) for n in range(len(queries)) for i, j in plan.corners()]
     together = max(1, _SCORES.get(device.type, _SCORES["cuda"]) // (bh * bw * uh * uw))
     row_start = torch.tensor(plan.row_starts, device=device)
     col_start = torch.tensor(plan.col_starts, device=device)
+    masked = [union > window for union, window in zip(plan.union, plan.window, strict=True)]
     for first in range(0, len(corners), together):
         group = corners[first : first + together]
         origins = [
             (
+                n,
                 min(plan.row_starts[i], plan.key_grid.rows - uh),
                 min(plan.col_starts[j], plan.key_grid.cols - uw),
             )
-            for i, j in group
+            for n, i, j in group
         ]
-        block = torch.stack([queries[i : i + bh, j : j + bw].flatten(2) for i, j in group])
+        block = torch.stack([queries[n, i : i + bh, j : j + bw].flatten(2) for n, i, j in group])
         block = block.flatten(1, 2)  # (G, bh * bw, F)
-        rows = torch.tensor([i for i, _ in group], device=device)[:, None]
-        cols = torch.tensor([j for _, j in group], device=device)[:, None]
+        rows = torch.tensor([i for _, i, _ in group], device=device)[:, None]
+        cols = torch.tensor([j for _, _, j in group], device=device)[:, None]
         rows = rows + torch.arange(bh, device=device)
         cols = cols + torch.arange(bw, device=device)
         best = None
@@ -207,17 +207,22 @@ def _search_image(
         for band in range(0, uh, step):
             height = min(step, uh - band)
             union = torch.stack(
-                [keys[r + band : r + band + height, c : c + uw].flatten(2) for r, c in origins]
+                [
+                    keys[n, r + band : r + band + height, c : c + uw].flatten(2)
+                    for n, r, c in origins
+                ]
             ).flatten(1, 2)
             norm = union.square().sum(-1)
             scores = torch.baddbmm(norm[:, None], block, union.transpose(1, 2), alpha=-2)
             scores = scores.view(len(group), bh, bw, height, uw)
-            key_row = torch.tensor([r + band for r, _ in origins], device=device)[:, None]
+            key_row = torch.tensor([r + band for _, r, _ in origins], device=device)[:, None]
             key_row = key_row + torch.arange(height, device=device)
-            key_col = torch.tensor([c for _, c in origins], device=device)[:, None]
+            key_col = torch.tensor([c for _, _, c in origins], device=device)[:, None]
             key_col = key_col + torch.arange(uw, device=device)
-            _mask_outside(scores, row_start[rows], key_row, plan.window[0], axis=1)
-            _mask_outside(scores, col_start[cols], key_col, plan.window[1], axis=2)
+            if masked[0]:
+                _mask_outside(scores, row_start[rows], key_row, plan.window[0], axis=1)
+            if masked[1]:
+                _mask_outside(scores, col_start[cols], key_col, plan.window[1], axis=2)
             flat = key_row[:, :, None] * plan.key_grid.cols + key_col[:, None]
             if plan.exclude_self:
                 own = rows[:, :, None] * plan.key_grid.cols + cols[:, None]
@@ -230,9 +235,9 @@ def _search_image(
         assert best is not None
         score, flat = _unpack(best)
         score = score + block.square().sum(-1).view(len(group), bh, bw, 1)
-        for g, (i, j) in enumerate(group):
-            index[i : i + bh, j : j + bw] = flat[g]
-            distance[i : i + bh, j : j + bw] = score[g]
+        for g, (n, i, j) in enumerate(group):
+            index[n, i : i + bh, j : j + bw] = flat[g]
+            distance[n, i : i + bh, j : j + bw] = score[g]
 
 
 def _mask_outside(scores: Tensor, start: Tensor, key: Tensor, side: int, axis: int) -> None:
@@ -245,8 +250,6 @@ def _mask_outside(scores: Tensor, start: Tensor, key: Tensor, side: int, axis: i
         side: Length of the window.
         axis: 1 for rows, 2 for columns.
     """
-    if side == key.shape[1]:
-        return
     outside = (key[:, None] < start[:, :, None]) | (key[:, None] >= start[:, :, None] + side)
     shape = [scores.shape[0], 1, 1, 1, 1]
     shape[axis], shape[axis + 2] = outside.shape[1:]
