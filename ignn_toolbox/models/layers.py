@@ -17,6 +17,12 @@ def memory_format_of(x: Tensor) -> torch.memory_format:
     return torch.contiguous_format
 
 
+def zero_conv(conv: nn.Conv2d) -> None:
+    """Set weight and bias to zero, so that a residual branch starts as nothing."""
+    nn.init.zeros_(conv.weight)
+    nn.init.zeros_(conv.bias)
+
+
 class MeanShift(nn.Module):
     """Fixed 1x1 convolution ``weight @ rgb + bias`` on RGB images, always in float32.
 
@@ -54,6 +60,10 @@ class ResBlock(nn.Module):
         """``(N, C, H, W)`` to the same shape."""
         residual = self.conv2(F.relu(self.conv1(x), inplace=True))
         return torch.add(x, residual, alpha=self.res_scale)
+
+    def become_identity(self) -> None:
+        """Set the last convolution to zero."""
+        zero_conv(self.conv2)
 
 
 class UpsampleStage(nn.Module):
@@ -97,8 +107,7 @@ class Fuse(nn.Module):
         self.final_relu = final_relu
         self.residual = residual
         if residual:
-            nn.init.zeros_(self.conv2.weight)
-            nn.init.zeros_(self.conv2.bias)
+            zero_conv(self.conv2)
 
     def forward(self, features: Tensor, extra: Tensor) -> Tensor:
         # conv1 of the concatenation, without making it: the HR maps are the largest tensors of all

@@ -33,6 +33,7 @@ class Takeover:
         fresh: In the network but not in the checkpoint: they start as they were initialised.
         reshaped: In both, but of different shapes, so not copied.
         unused: In the checkpoint only.
+        identity: Indices of blocks that the checkpoint has none of.
     """
 
     source: str
@@ -40,6 +41,7 @@ class Takeover:
     fresh: list[str]
     reshaped: list[str]
     unused: list[str]
+    identity: list[int]
 
     def __str__(self) -> str:
         rest = (
@@ -49,6 +51,8 @@ class Takeover:
         )
         lines = [f"{len(self.taken)} tensors taken from {self.source}: {_summary(self.taken)}"]
         lines += [f"{len(names)} {what}: {_summary(names)}" for what, names in rest if names]
+        if self.identity:
+            lines.append(f"blocks {', '.join(map(str, self.identity))} start as identity")
         return "\n  ".join(lines)
 
 
@@ -75,6 +79,9 @@ class Pretrained:
 def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
     """Copies every tensor that a network and a checkpoint have in common.
 
+    Blocks beyond those of the checkpoint start as identity, so that a network with more blocks, or
+    with an aggregator that starts as identity, computes at first what the smaller one does.
+
     Args:
         module: A network, or a restorer, whose network is meant.
         checkpoint: A checkpoint of this toolbox, one of other code (see
@@ -97,6 +104,7 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
         [name for name in own if name not in weights],
         [name for name in own if name in weights and weights[name].shape != own[name].shape],
         [name for name in weights if name not in own],
+        _blocks(own, beyond=weights),
     )
     if not any(name.startswith("blocks.") for name in taken):
         shapes = {name: tuple(weights[name].shape) for name in result.reshaped[:3]}
@@ -106,7 +114,18 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
             "network must be equal"
         )
     network.load_state_dict({name: weights[name] for name in taken}, strict=False)
+    for index in result.identity:
+        network.blocks[index].become_identity()
     return result
+
+
+def _blocks(own: Iterable[str], beyond: Iterable[str]) -> list[int]:
+    """Indices of the blocks that have tensors in ``own`` and none in ``beyond``."""
+
+    def indices(names: Iterable[str]) -> set[int]:
+        return {int(name.split(".")[1]) for name in names if name.startswith("blocks.")}
+
+    return sorted(indices(own) - indices(beyond))
 
 
 def _read(checkpoint: str | Path) -> tuple[str, dict[str, Tensor]]:

@@ -69,6 +69,26 @@ def test_fewer_blocks_leave_some_out(trained):
     ]
 
 
+def test_more_blocks_start_as_identity(trained):
+    restorer, path = trained
+    deeper = MODELS.build(edsr(num_blocks=5))
+    report = warm_start(deeper, path)
+    assert report.identity == [2, 3, 4]
+    assert "blocks 2, 3, 4 start as identity" in str(report)
+    lq = torch.rand(1, 3, 9, 8)
+    torch.testing.assert_close(deeper(lq), restorer(lq), rtol=0, atol=0)
+
+
+def test_more_groups_of_rcan_start_as_identity(tmp_path):
+    config = {"type": "RCAN", "scale": 2, "channels": 8, "num_blocks": 1, "reduction": 4}
+    small = MODELS.build({"type": "Restorer", "network": config | {"num_groups": 1}})
+    torch.save({"meta": {}, "state_dict": small.state_dict()}, tmp_path / "rcan.pth")
+    large = MODELS.build(config | {"num_groups": 3})
+    assert warm_start(large, tmp_path / "rcan.pth").identity == [1, 2]
+    lq = torch.rand(1, 3, 9, 8)
+    torch.testing.assert_close(large(lq), small(lq), rtol=0, atol=0)
+
+
 def test_foreign_checkpoint_is_translated_first(golden_dir, tmp_path):
     import numpy as np
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..layers import zero_conv
 from .base import Backbone
 
 
@@ -51,6 +52,10 @@ class ResidualGroup(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         return x + self.conv(self.blocks(x))
+
+    def become_identity(self) -> None:
+        """Set the last convolution to zero."""
+        zero_conv(self.conv)
 
 
 @MODELS.register_module()

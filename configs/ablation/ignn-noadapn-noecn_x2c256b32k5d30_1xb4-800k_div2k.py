@@ -1,0 +1,3 @@
+# Table 6: without AdaPN and without ECN.
+_base_ = "../ignn/ignn_x2c256b32k5d30_1xb4-800k_div2k.py"
+model = dict(network=dict(aggregator=dict(adapn=False, ecn=False)))

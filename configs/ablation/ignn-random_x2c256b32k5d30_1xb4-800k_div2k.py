@@ -1,0 +1,3 @@
+# Control, not in the paper: random neighbours from the window in place of the nearest.
+_base_ = "../ignn/ignn_x2c256b32k5d30_1xb4-800k_div2k.py"
+model = dict(network=dict(aggregator=dict(neighbors="random")))

@@ -1,0 +1,3 @@
+# Table 4: search window d = 10.
+_base_ = "../ignn/ignn_x2c256b32k5d30_1xb4-800k_div2k.py"
+model = dict(network=dict(aggregator=dict(window=10)))

@@ -1,0 +1,2 @@
+_base_ = "graph-agg-star_x3k5d30.py"
+model = dict(network=dict(embedder=dict(_delete_=True, type="RGBEmbedder")))
