@@ -21,7 +21,7 @@ class SampleIndex(int):
         self.draw = int(draw)
         return self
 
-    def __getnewargs__(self) -> tuple[int, int]:
+    def __getnewargs__(self) -> tuple[int, int]:  # type: ignore[override]
         return int(self), self.draw
 
     def __sub__(self, other: int) -> "SampleIndex":

@@ -1,0 +1,119 @@
+"""``ignn prepare``: makes LR files and training crops, and examines folders of data."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from ..datasets.preparation import Finding, check_folder, make_lr, make_subimages
+from ..ops.resize import BORDERS
+from ._progress import progress_bar
+
+HELP = "Make LR files and training crops, and examine folders of data."
+EXAMPLES = """examples:
+  ignn prepare lr DIV2K/DIV2K_train_HR DIV2K/DIV2K_train_LR_bicubic --scale 2 3 4
+  ignn prepare subimages DIV2K/DIV2K_train_HR DIV2K_sub --scale 2 3 4
+  ignn prepare check data
+  ignn prepare check train/HR --bench bench
+
+Each step can be interrupted and continued: files are written whole, and what exists is kept.
+"""
+SHOWN = 20
+TITLES = {
+    "unreadable": "files that cannot be read",
+    "pairing": "images without a partner",
+    "size": "sizes that do not fit",
+    "swapped": "LR images of another HR image",
+    "lr": "LR images that are not MATLAB's bicubic of their HR image",
+    "duplicate": "training images that are benchmark images",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    lr = steps.add_parser("lr", help="LR images by MATLAB's bicubic, to the last bit")
+    lr.add_argument("hr_dir", type=Path, help="folder of HR images")
+    lr.add_argument("out", type=Path, help="folder for X2/<name>x2.png, ...")
+    lr.add_argument("--scale", type=int, nargs="+", required=True, metavar="S")
+    lr.add_argument("--border", choices=BORDERS, default=BORDERS[0])
+    _add_template(lr)
+    sub = steps.add_parser("subimages", help="overlapping crops, LR and HR aligned")
+    sub.add_argument("hr_dir", type=Path, help="folder of HR images")
+    sub.add_argument("out", type=Path, help="folder for HR/ and LR/X2/, ...")
+    sub.add_argument("--scale", type=int, nargs="+", required=True, metavar="S")
+    sub.add_argument(
+        "--lr-dir",
+        metavar="DIR",
+        help="folder of LR files, {scale} stands for the scale (default: made by bicubic)",
+    )
+    _add_template(sub)
+    sub.add_argument("--size", type=int, default=480, help="side of an HR crop (480)")
+    sub.add_argument("--step", type=int, default=240, dest="stride", help="distance (240)")
+    sub.add_argument("--threshold", type=int, default=48, help="smallest remainder to use (48)")
+    check = steps.add_parser("check", help="the doctor: what would spoil training or scores")
+    check.add_argument("root", type=Path, help="folder with data sets below it")
+    check.add_argument("--bench", type=Path, metavar="DIR", help="benchmark images elsewhere")
+    check.add_argument("--all", action="store_true", help=f"list more than {SHOWN} files a kind")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.step == "check":
+        return _check(args)
+    label = "images" if args.step == "lr" else "crops"
+    with progress_bar(args.step) as progress:
+        if args.step == "lr":
+            made, kept = make_lr(
+                args.hr_dir,
+                args.out,
+                args.scale,
+                border=args.border,
+                filename_tmpl=args.template,
+                progress=progress,
+            )
+        else:
+            made, kept = make_subimages(
+                args.hr_dir,
+                args.out,
+                args.scale,
+                lr_dir=args.lr_dir,
+                filename_tmpl=args.template,
+                size=args.size,
+                step=args.stride,
+                threshold=args.threshold,
+                progress=progress,
+            )
+    print(f"made {made} {label} in {args.out}; {kept} images were there already")
+    return 0
+
+
+def _add_template(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--template",
+        default="{}x{scale}",
+        metavar="TMPL",
+        help="stem of LR files, {} stands for the HR file's (default: {}x{scale}, as in DIV2K)",
+    )
+
+
+def _check(args: argparse.Namespace) -> int:
+    with progress_bar("reading") as progress:
+        diagnosis = check_folder(args.root, args.bench, progress)
+    console = Console(highlight=False, soft_wrap=True)
+    for line in diagnosis.summary:
+        console.print(line, markup=False)
+    for kind, title in TITLES.items():
+        findings = [finding for finding in diagnosis.findings if finding.kind == kind]
+        if findings:
+            console.print(f"\n[bold red]{len(findings)} {title}[/]")
+            _list(console, findings, len(findings) if args.all else SHOWN)
+    if not diagnosis.findings:
+        console.print("\n[bold green]nothing wrong was found[/]")
+    return 1 if diagnosis.findings else 0
+
+
+def _list(console: Console, findings: Sequence[Finding], count: int) -> None:
+    for finding in findings[:count]:
+        console.print(f"  {finding.path}: {finding.message}", markup=False)
+    if len(findings) > count:
+        console.print(f"  and {len(findings) - count} more (--all lists them)")
