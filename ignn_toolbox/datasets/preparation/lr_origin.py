@@ -103,8 +103,8 @@ _OTHER_PROGRAMS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "Pillow's BICUBIC": _pillow(Image.Resampling.BICUBIC),
     "Pillow's LANCZOS": _pillow(Image.Resampling.LANCZOS),
     "OpenCV's INTER_CUBIC, which does not antialias": _opencv(cv2.INTER_CUBIC),
+    "OpenCV's INTER_AREA (at x2 also INTER_LINEAR)": _opencv(cv2.INTER_AREA),
     "OpenCV's INTER_LINEAR, which does not antialias": _opencv(cv2.INTER_LINEAR),
-    "OpenCV's INTER_AREA": _opencv(cv2.INTER_AREA),
     "OpenCV's INTER_LANCZOS4, which does not antialias": _opencv(cv2.INTER_LANCZOS4),
     "taking every n-th pixel": _opencv(cv2.INTER_NEAREST),
 }
