@@ -1,5 +1,6 @@
 # IGNN as the authors' released code trains it, two pictures a step on two GPUs: its crops and
-# steps, channels permuted, no start from EDSR, and VGG re-randomised, as its training script does.
+# steps, channels permuted, no start from EDSR, and VGG re-randomised, as its training script does;
+# tested in its tiles.
 _base_ = [
     "../_base_/models/ignn.py",
     "../_base_/datasets/div2k.py",
@@ -9,6 +10,7 @@ _base_ = [
 ]
 batch_size = 1
 model = dict(
+    test_procedure="official",
     network=dict(
         aggregator=dict(window_mode="official", embedder=dict(type="VGGEmbedder", weights="random"))
     ),

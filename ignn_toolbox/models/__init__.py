@@ -5,7 +5,7 @@ from .backbones import EDSR, RCAN, Backbone, GraphAggStar
 from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
-from .restorers import Restorer, SelfEnsemble
+from .restorers import OfficialChop, Restorer, SelfEnsemble
 
 __all__ = [
     "EDSR",
@@ -21,6 +21,7 @@ __all__ = [
     "L1Loss",
     "MSELoss",
     "NonLocal",
+    "OfficialChop",
     "RGBEmbedder",
     "Restorer",
     "SameScaleKNN",

@@ -35,9 +35,7 @@ class VGGEmbedder(BaseModule):
 
     channels = 64
 
-    def __init__(
-        self, weights: str = "vgg19-dcbb9e9d.pth", init_cfg: dict | None = None
-    ) -> None:
+    def __init__(self, weights: str = "vgg19-dcbb9e9d.pth", init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.weights = weights
         self.normalise = MeanShift(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import torch
 from mmengine.model import BaseModel
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ...datasets.data_sample import SRDataSample
 from ...registry import MODELS
+from .official_chop import OfficialChop
 from .self_ensemble import SelfEnsemble
 
 
@@ -22,6 +24,9 @@ class Restorer(BaseModel):
         loss: Config of a pixel loss; needed for training only.
         data_preprocessor: Config of the preprocessor.
         self_ensemble: Whether ``mode='predict'`` averages over eight flips and transpositions.
+        test_procedure: How ``mode='predict'`` runs the network: ``'whole'`` on whole images;
+            ``'official'`` in the tiles of IGNN's released code, see `OfficialChop`, and with one
+            downsampled image that the self-ensemble transforms along.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -31,6 +36,7 @@ class Restorer(BaseModel):
         loss: dict | None = None,
         data_preprocessor: dict | None = None,
         self_ensemble: bool = False,
+        test_procedure: Literal["whole", "official"] = "whole",
         init_cfg: dict | None = None,
     ) -> None:
         preprocessor = MODELS.build(data_preprocessor or {"type": "ImagePreprocessor"})
@@ -38,6 +44,11 @@ class Restorer(BaseModel):
         self.network = MODELS.build(network)
         self.loss_fn = None if loss is None else MODELS.build(loss)
         self.self_ensemble = self_ensemble
+        if test_procedure not in ("whole", "official"):
+            raise ValueError(
+                f"test_procedure must be 'whole' or 'official', got {test_procedure!r}"
+            )
+        self.test_procedure = test_procedure
 
     @property
     def scale(self) -> int:
@@ -68,9 +79,7 @@ class Restorer(BaseModel):
             return self.loss(inputs, data_samples)
         raise ValueError(f"mode must be 'tensor', 'predict' or 'loss', got {mode!r}")
 
-    def loss(
-        self, inputs: Tensor, data_samples: list[SRDataSample] | None
-    ) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: list[SRDataSample] | None) -> dict[str, Tensor]:
         """Training loss of a batch."""
         if self.loss_fn is None or not data_samples:
             raise ValueError("mode='loss' needs a loss in the config and data samples with gt_img")
@@ -87,14 +96,22 @@ class Restorer(BaseModel):
             data_samples = [SRDataSample(metainfo={"scale": self.scale}) for _ in inputs]
         elif all("gt_img" in sample for sample in data_samples):
             self._check_scale(inputs, data_samples)
-        network = SelfEnsemble(self.network) if self.self_ensemble else self.network
         started = time.perf_counter()
-        pred = network(inputs).float().clamp(0, 1).cpu()
+        pred = self._super_resolve(inputs).float().clamp(0, 1).cpu()
         seconds = (time.perf_counter() - started) / len(inputs)
         for sample, image in zip(data_samples, pred, strict=True):
             sample.pred_img = image
             sample.set_metainfo({"seconds": seconds})
         return data_samples
+
+    def _super_resolve(self, lq: Tensor) -> Tensor:
+        network, options = self.network, {}
+        if self.test_procedure == "official":
+            network = OfficialChop(network)
+            options = network.shared(lq) if self.self_ensemble else {}
+        if self.self_ensemble:
+            network = SelfEnsemble(network)
+        return network(lq, **options)
 
     def _check_scale(self, inputs: Tensor, samples: list[SRDataSample]) -> None:
         expected = tuple(self.scale * n for n in inputs.shape[-2:])
@@ -102,7 +119,7 @@ class Restorer(BaseModel):
             if tuple(sample.gt_img.shape[-2:]) != expected:
                 raise ValueError(
                     f"{sample.get('name', 'an image')}: a x{self.scale} model makes "
-                    f"{expected[0]}x{expected[1]} of a {inputs.shape[-2]}x{inputs.shape[-1]} input, "
-                    f"but the ground truth is {sample.gt_img.shape[-2]}x{sample.gt_img.shape[-1]}; "
+                    f"{expected[0]}x{expected[1]} of a {inputs.shape[-2]}x{inputs.shape[-1]} "
+                    f"input, but the ground truth is {sample.gt_img.shape[-2]}x{sample.gt_img.shape[-1]}; "
                     "do the scales of model and data agree?"
                 )
