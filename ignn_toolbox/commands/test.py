@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "checkpoint",
         metavar="CHECKPOINT",
         nargs="?",
-        help="weights; a zoo name's own by default",
+        help="weights; a zoo name's own by default, none for a model that learns nothing",
     )
     parser.add_argument("--data-root", metavar="DIR", help="folder that holds the benchmark sets")
     parser.add_argument(
@@ -48,13 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from ..zoo.index import resolve
 
     _, shipped = resolve(args.config)
-    checkpoint = args.checkpoint or shipped
-    if checkpoint is None:
-        raise ValueError(f"{args.config} ships no weights; name a checkpoint")
     config = load_config(args.config, parse_options(args.cfg_options), data_root=args.data_root)
     results = test(
         config,
-        checkpoint,
+        args.checkpoint or shipped,
         out_dir=args.out,
         save_images=args.save_images,
         launcher=args.launcher,

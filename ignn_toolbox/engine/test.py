@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 
 from ..evaluation.results import Results, write_results
-from ..registry import DATASETS
+from ..registry import DATASETS, MODELS
 from .config import network_scale
 from .distributed import finish, launch
 from .runner import TrainingRunner
@@ -22,7 +23,7 @@ _SECTIONS = ("test_dataloader", "test_evaluator", "test_cfg")
 
 def test(
     config: Config,
-    checkpoint: str | Path,
+    checkpoint: str | Path | None = None,
     *,
     out_dir: str | Path | None = None,
     save_images: bool = False,
@@ -35,7 +36,7 @@ def test(
 
     Args:
         config: From :func:`ignn_toolbox.engine.config.load_config`.
-        checkpoint: Weights that fit the config's model.
+        checkpoint: Weights that fit the config's model; None for one that learns nothing.
         out_dir: Folder of what is written; ``work_dirs/<config>/test`` by default.
         save_images: Also write every super-resolved picture, to ``images/<set>/``.
         launcher: ``none``, ``pytorch`` or ``slurm``.
@@ -46,19 +47,17 @@ def test(
 
     Raises:
         FileNotFoundError: The checkpoint, or every benchmark set, is missing.
-        ValueError: The config has no test sections, or the checkpoint does not fit.
+        ValueError: The config has no test sections, or the checkpoint is missing or does not fit.
         OSError: ``out_dir`` cannot be written.
     """
     missing = [key for key in _SECTIONS if key not in config]
     if missing:
         raise ValueError(f"the config has no {', '.join(missing)}, which a test needs")
-    checkpoint = Path(checkpoint)
-    if not checkpoint.is_file():
-        raise FileNotFoundError(f"checkpoint {checkpoint} does not exist")
+    weights = _weights(checkpoint, config)
     stem = Path(config.filename).stem if config.filename else "model"
     prepare_run(config, out_dir or Path("work_dirs", stem, "test"))
     absent = keep_present_sets(config)
-    config.load_from, config.resume = str(checkpoint), False
+    config.load_from, config.resume = weights.get("checkpoint"), False
     if save_images:
         for metric in _each(config.test_evaluator):
             metric["save_dir"] = str(Path(config.work_dir, "images"))
@@ -74,17 +73,26 @@ def test(
             model=name or stem,
             scale=network_scale(config) or runner.bare_model.scale,
             records=_records(runner.test_loop.evaluators),
-            info={
-                "config": str(config.filename),
-                "checkpoint": str(checkpoint),
-                "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
-                "left_out": absent,
-            },
+            info={"config": str(config.filename), **weights, "left_out": absent},
         )
         write_results(config.work_dir, results)
         return results
     finally:
         finish()
+
+
+def _weights(checkpoint: str | Path | None, config: Config) -> dict[str, str]:
+    """Path and digest of the weights; nothing for a model without any to learn."""
+    if checkpoint is None:
+        with torch.device("meta"):
+            model = MODELS.build(config.model)
+        if any(parameter.requires_grad for parameter in model.parameters()):
+            raise ValueError(f"{config.filename} describes a model to train; name a checkpoint")
+        return {}
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise FileNotFoundError(f"checkpoint {path} does not exist")
+    return {"checkpoint": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def keep_present_sets(config: Config) -> list[str]:
@@ -113,6 +121,16 @@ def keep_present_sets(config: Config) -> list[str]:
         )
     config.test_dataloader = present
     return absent
+
+
+def _folders(runner: TrainingRunner, images: Path | None) -> dict[str, dict[str, str]]:
+    """Where the pictures of each set are, for comparisons and reports."""
+    datasets = [loader.dataset for loader in runner.test_loop.dataloaders]
+    ground_truth = {data.name: str(data.gt_dirs[0].absolute()) for data in datasets}
+    if images is None:
+        return {"gt_dirs": ground_truth}
+    written = {data.name: str((images / data.name).absolute()) for data in datasets}
+    return {"gt_dirs": ground_truth, "sr_dirs": written}
 
 
 def _records(evaluators: list[Evaluator]) -> list[dict[str, Any]]:
