@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def memory_format_of(x: Tensor) -> torch.memory_format:
-    """The memory format of a ``(N, C, H, W)`` map, so that what is made beside it can have the same."""
+    """The memory format of a ``(N, C, H, W)`` map, for what is made beside it."""
     is_rows_of_pixels = x.is_contiguous(memory_format=torch.channels_last)
     if is_rows_of_pixels and not x.is_contiguous():
         return torch.channels_last
@@ -48,7 +48,7 @@ class MeanShift(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input; no normalisation."""
+    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input."""
 
     def __init__(self, channels: int, res_scale: float = 1.0, kernel_size: int = 3) -> None:
         super().__init__()
@@ -86,9 +86,9 @@ class Fuse(nn.Module):
         extra_channels: Channels of the aggregated features.
         hidden: Channels between the two convolutions; ``channels`` when ``None``.
         final_relu: Whether a ReLU follows (IGNN's HR fusion).
-        residual: Whether the result is added to the features, its last convolution starting at zero,
-            so that a trained network keeps its output when an aggregator is put in. The published
-            IGNN replaces the features instead.
+        residual: Whether the result is added to the features, its last convolution starting at
+            zero, so that a trained network keeps its output when an aggregator is put in. The
+            published IGNN replaces the features instead.
     """
 
     def __init__(

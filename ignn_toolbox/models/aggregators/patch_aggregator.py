@@ -179,7 +179,7 @@ class PatchAggregator(Aggregator):
         image_down: Tensor | None = None,
         graph: PatchGraph | None = None,
     ) -> Aggregated:
-        """See `Aggregator.forward`; ``hr_features`` are the weighted neighbours at s times the size.
+        """See `Aggregator.forward`; ``hr_features`` are the weighted neighbours, s times larger.
 
         Raises:
             ValueError: The image is too small for k neighbours, or the graph is another image's.

@@ -102,8 +102,8 @@ def _read(weights: str) -> dict[str, Tensor]:
         path = Path(torch.hub.get_dir()) / "checkpoints" / weights
     if not path.is_file():
         raise FileNotFoundError(
-            f"VGGEmbedder needs the weights {weights!r}, and {path} does not exist. Get torchvision's "
-            "published vgg19 checkpoint and give its path or URL "
+            f"VGGEmbedder needs the weights {weights!r}, and {path} does not exist. Get "
+            "torchvision's published vgg19 checkpoint and give its path or URL "
             "(--cfg-options model.network.aggregator.embedder.weights=PATH), load a checkpoint of "
             "the whole network, or choose another embedder"
         )

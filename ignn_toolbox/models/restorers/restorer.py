@@ -117,9 +117,9 @@ class Restorer(BaseModel):
         expected = tuple(self.scale * n for n in inputs.shape[-2:])
         for sample in samples:
             if tuple(sample.gt_img.shape[-2:]) != expected:
+                given = "x".join(str(n) for n in sample.gt_img.shape[-2:])
                 raise ValueError(
                     f"{sample.get('name', 'an image')}: a x{self.scale} model makes "
                     f"{expected[0]}x{expected[1]} of a {inputs.shape[-2]}x{inputs.shape[-1]} "
-                    f"input, but the ground truth is {sample.gt_img.shape[-2]}x{sample.gt_img.shape[-1]}; "
-                    "do the scales of model and data agree?"
+                    f"input, but the ground truth is {given}; do the scales of model and data agree?"
                 )
