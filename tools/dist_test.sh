@@ -2,6 +2,9 @@
 # Tests with several processes: tools/dist_test.sh CONFIG CHECKPOINT NPROC [options of `ignn test`]
 set -euo pipefail
 
+# Works in a checkout that is not installed, too.
+export PYTHONPATH="$(dirname "$0")/..${PYTHONPATH:+:$PYTHONPATH}"
+
 if [ $# -lt 3 ]; then
     sed -n '2s/^# \{0,1\}//p' "$0" >&2
     exit 2

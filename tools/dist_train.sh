@@ -5,6 +5,9 @@
 # MAX_RESTARTS on every node, and give --resume, so that a restart continues from the last checkpoint.
 set -euo pipefail
 
+# Works in a checkout that is not installed, too.
+export PYTHONPATH="$(dirname "$0")/..${PYTHONPATH:+:$PYTHONPATH}"
+
 if [ $# -lt 2 ]; then
     sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
     exit 2
@@ -14,6 +17,8 @@ processes=$2
 shift 2
 
 if [ -n "${RDZV_ENDPOINT:-}" ]; then
+    # torchrun would hand restarted processes the store of those that died, with dead addresses in it.
+    export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1
     meeting=(--nnodes "${NNODES:-1}" --rdzv_backend c10d --rdzv_endpoint "$RDZV_ENDPOINT"
         --rdzv_id "${RDZV_ID:-ignn}" --max_restarts "${MAX_RESTARTS:-3}")
 else

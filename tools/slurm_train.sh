@@ -5,6 +5,9 @@
 # job that it pre-empts with SIGTERM: the run saves and stops, and --resume continues it.
 set -euo pipefail
 
+# Works in a checkout that is not installed, too.
+export PYTHONPATH="$(dirname "$0")/..${PYTHONPATH:+:$PYTHONPATH}"
+
 if [ $# -lt 3 ]; then
     sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
     exit 2

@@ -19,6 +19,8 @@ from ..registry import DATASETS, METRICS, SCOPE, TRANSFORMS
 from ..zoo.index import resolve
 from .config_check import accepted_keys, check_config, find_type
 
+# Hooks that mmengine's runner adds by itself; None keeps them away, and only them.
+_RUNNERS = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
 _DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
@@ -52,6 +54,9 @@ def load_config(
     if data_root is not None:
         config.data_root = str(data_root)
     config.setdefault("default_scope", SCOPE)
+    hooks = config.get("default_hooks") or {}
+    for name in [name for name, hook in hooks.items() if hook is None and name not in _RUNNERS]:
+        hooks.pop(name)
     check_config(config)
     _share_values(config)
     return config

@@ -8,6 +8,8 @@ import datetime
 import difflib
 import os
 import re
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -103,6 +105,13 @@ def gather_objects(value: Any) -> list[Any]:
 def _init_process_group(options: dict[str, Any]) -> None:
     if dist.is_initialized():
         return
+    if _restarts_would_hang(os.environ):
+        warnings.warn(
+            "processes restarted by torchrun would find the addresses of those that died and wait "
+            "for them; set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before torchrun, as "
+            "tools/dist_train.sh does",
+            stacklevel=2,
+        )
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -115,3 +124,10 @@ def _init_process_group(options: dict[str, Any]) -> None:
             f"the processes cannot meet at {address}: {str(error).splitlines()[0]}; where the "
             "port is in use set another one (PORT=29501 tools/dist_train.sh ...)"
         ) from error
+
+
+def _restarts_would_hang(environment: Mapping[str, str]) -> bool:
+    shared = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    disabled = environment.get("TORCH_DISABLE_SHARE_RDZV_TCP_STORE") == "1"
+    restarts = int(environment.get("TORCHELASTIC_MAX_RESTARTS", "0"))
+    return shared and not disabled and restarts > 0
