@@ -22,6 +22,7 @@ COMMANDS = (
     ("evaluate", "score a folder of results of any program against ground truth"),
     ("compare", "compare results image by image, with interval, p-value, gains and losses"),
     ("table", "print the paper's tables with measured rows among the quoted ones"),
+    ("report", "write a page that compares methods picture by picture, or a paper's figure"),
     ("prepare", "make LR files and training crops; examine folders of data"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code into one of this toolbox"),

@@ -1,0 +1,191 @@
+"""A page that opens from disk: tables, and every image's methods under one lens."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...datasets.image_io import write_bytes, write_image
+from ...datasets.preparation.jobs import run_all
+from ...evaluation import Results
+from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
+from ..comparison import hardest_box
+from .sources import BICUBIC, TRUTH, ImageFiles, find_files, load_pictures
+
+STATIC = Path(__file__).with_name("static")
+THUMB_HEIGHT = 72
+BOX = 96
+ERROR_GAIN = 6  # a luma error of 255 / 6 levels has the map's brightest colour
+
+
+def write_report(
+    results: Sequence[Results],
+    out: str | Path,
+    *,
+    protocol: str = DEFAULT_PROTOCOL,
+    data_root: Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[str]:
+    """Writes ``out/index.html`` and what it shows; it needs neither server nor network.
+
+    Args:
+        results: Results of one scale, one a method.
+        out: Folder of the page; it appears when it is complete.
+        protocol: Protocol of the figures.
+        data_root: Folder that holds the benchmark sets, where the results do not say.
+        overwrite: Replace an earlier report.
+        progress: Called with (images done, in all).
+
+    Returns:
+        Notes on what is missing.
+
+    Raises:
+        FileExistsError: ``out`` exists and ``overwrite`` is not set, or is no report.
+        ValueError: The scales differ, two methods have one name, or a method was not scored under
+            the protocol.
+    """
+    out = Path(out)
+    scale = check_results(results, protocol)
+    if out.exists() and not (overwrite and (out / "report.js").is_file()):
+        hint = "choose another folder" if overwrite else "--overwrite replaces an earlier report"
+        raise FileExistsError(f"{out} exists; {hint}")
+    files, notes = find_files(results, data_root)
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        partial.mkdir(parents=True)
+        images = run_all(
+            lambda item: _write_images(item, scale, protocol, partial), files, progress
+        )
+        data = _content(results, protocol, scale, images, notes)
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
+        write_bytes(partial / "data.js", f"window.REPORT = {text};\n".encode())
+        for name in ("index.html", "report.css", "report.js"):
+            shutil.copyfile(STATIC / name, partial / name)
+        if out.exists():
+            shutil.rmtree(out)
+        os.replace(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return notes
+
+
+def check_results(results: Sequence[Results], protocol: str) -> int:
+    """Checks that results can stand side by side; returns their scale.
+
+    Raises:
+        ValueError: As in :func:`write_report`.
+    """
+    scales = {item.scale for item in results}
+    if len(scales) != 1:
+        raise ValueError(f"results of one scale are needed, got {sorted(scales)}")
+    names = [item.model for item in results]
+    for name in names:
+        if names.count(name) > 1 or name in (BICUBIC, TRUTH):
+            raise ValueError(f"each method needs a name of its own, got {name!r} twice")
+    for item in results:
+        known = sorted({record["protocol"] for record in item.records})
+        if protocol not in known:
+            raise ValueError(f"{item.model} was scored under {', '.join(known)}, not {protocol}")
+    return scales.pop()
+
+
+def _write_images(files: ImageFiles, scale: int, protocol: str, out: Path) -> dict[str, Any]:
+    """Writes one image's pictures, error maps and thumbnail; returns what the page is told."""
+    pictures = load_pictures(files, scale)
+    truth = pictures[TRUTH]
+    folder = Path("images", files.dataset, files.image)
+    views = []
+    for number, (name, picture) in enumerate(pictures.items()):
+        file = folder / f"{number}.png"
+        write_image(out / file, picture)
+        view: dict[str, Any] = {"name": name, "file": file.as_posix()}
+        if name != TRUTH:
+            error = folder / f"{number}_error.webp"
+            write_bytes(out / error, _error_map(picture, truth))
+            view["error"] = error.as_posix()
+        if name == BICUBIC:
+            view["psnr"], view["ssim"] = map(_number, score(picture, truth, scale, protocol))
+        views.append(view)
+    height, width = truth.shape[:2]
+    thumb = folder / "thumb.jpg"
+    size = max(1, width * THUMB_HEIGHT // height), THUMB_HEIGHT
+    write_image(out / thumb, cv2.resize(truth, size, interpolation=cv2.INTER_AREA))
+    top, left, box_height, box_width = _box(pictures)
+    return {
+        "dataset": files.dataset,
+        "image": files.image,
+        "width": width,
+        "height": height,
+        "thumb": thumb.as_posix(),
+        "views": views,
+        "box": [left, top, box_width, box_height],
+    }
+
+
+def _box(pictures: dict[str, np.ndarray]) -> tuple[int, int, int, int]:
+    """Where methods differ most: the last from the first, or a single one from the truth."""
+    methods = [picture for name, picture in pictures.items() if name not in (BICUBIC, TRUTH)]
+    first = methods[0] if methods else pictures[BICUBIC]
+    last = methods[-1] if len(methods) > 1 else pictures[TRUTH]
+    return hardest_box(first, last, BOX)
+
+
+def _error_map(picture: np.ndarray, truth: np.ndarray) -> bytes:
+    error = np.abs(luma(picture) - luma(truth))[..., 0] * ERROR_GAIN
+    colours = cv2.applyColorMap(np.clip(error, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return cv2.imencode(".webp", colours, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
+
+
+def _content(
+    results: Sequence[Results],
+    protocol: str,
+    scale: int,
+    images: list[dict[str, Any]],
+    notes: list[str],
+) -> dict[str, Any]:
+    figures: dict[tuple[str, str], dict[str, Any]] = {}
+    for item in results:
+        for record in item.records:
+            if record["protocol"] == protocol:
+                key = record["dataset"], record["image"]
+                entry = figures.setdefault(
+                    key, {"width": record["width"], "height": record["height"], "scores": {}}
+                )
+                scores = {name: _number(record[name]) for name in ("psnr", "ssim")}
+                entry["scores"][item.model] = scores
+    pictures = {(image["dataset"], image["image"]): image for image in images}
+    return {
+        "scale": scale,
+        "protocol": protocol,
+        "methods": [item.model for item in results],
+        "means": [
+            {
+                "method": item.model,
+                "dataset": mean.dataset,
+                "images": mean.images,
+                "psnr": _number(mean.psnr),
+                "ssim": mean.ssim,
+            }
+            for item in results
+            for mean in item.means
+            if mean.protocol == protocol
+        ],
+        "images": [
+            {"dataset": key[0], "image": key[1]} | entry | pictures.get(key, {})
+            for key, entry in figures.items()
+        ],
+        "notes": notes,
+        "versions": results[0].versions,
+        "errorGain": ERROR_GAIN,
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no infinity: the PSNR of equal images becomes null, which the page shows as such."""
+    return value if np.isfinite(value) else None
