@@ -121,5 +121,6 @@ class Restorer(BaseModel):
                 raise ValueError(
                     f"{sample.get('name', 'an image')}: a x{self.scale} model makes "
                     f"{expected[0]}x{expected[1]} of a {inputs.shape[-2]}x{inputs.shape[-1]} "
-                    f"input, but the ground truth is {given}; do the scales of model and data agree?"
+                    f"input, but the ground truth is {given}; do the scales of model and data "
+                    "agree?"
                 )

@@ -1,0 +1,125 @@
+"""Any aggregator, in any backbone, after any block, at every scale."""
+
+import copy
+
+import pytest
+import torch
+
+from ignn_toolbox.registry import MODELS
+
+CHANNELS = 6
+BACKBONES = {
+    "EDSR": {"type": "EDSR", "channels": CHANNELS, "num_blocks": 2},
+    "EDSR compact": {"type": "EDSR", "channels": CHANNELS, "num_blocks": 2, "compact": True},
+    "RCAN": {
+        "type": "RCAN",
+        "channels": CHANNELS,
+        "num_groups": 2,
+        "num_blocks": 1,
+        "reduction": 2,
+    },
+}
+CNN = {"type": "CNNEmbedder", "channels": 4}
+RGB = {"type": "RGBEmbedder"}
+AGGREGATORS = {
+    "none": None,
+    "GraphAgg": {"type": "GraphAgg", "embedder": CNN, "ecn_channels": 4},
+    "GraphAgg residual": {"type": "GraphAgg", "embedder": RGB, "residual": True, "window": 3},
+    "GraphAgg plain": {
+        "type": "GraphAgg",
+        "embedder": RGB,
+        "adapn": False,
+        "ecn": False,
+        "distance_divisor": 0.1,
+        "neighbors": "random",
+    },
+    "SameScaleKNN": {"type": "SameScaleKNN", "embedder": RGB, "ecn_channels": 4},
+    "NonLocal": {"type": "NonLocal"},
+}
+# None of these sizes is a multiple of the graphs' scales; the last is the least that serves all.
+SIZES = [(19, 23), (25, 20), (18, 18)]
+
+
+def cases():
+    for backbone in BACKBONES:
+        for aggregator, config in AGGREGATORS.items():
+            places = (2,) if "compact" in backbone else (1, 2)
+            for after in (None,) if config is None else places:
+                for scale in (2, 3, 4):
+                    yield pytest.param(
+                        backbone,
+                        aggregator,
+                        after,
+                        scale,
+                        id=f"{backbone}-{aggregator}-{after}-x{scale}",
+                    )
+
+
+def network_of(backbone, aggregator, after, scale):
+    config = copy.deepcopy(BACKBONES[backbone]) | {"scale": scale}
+    if AGGREGATORS[aggregator] is not None:
+        chosen = copy.deepcopy(AGGREGATORS[aggregator]) | {"channels": CHANNELS}
+        if chosen["type"] == "GraphAgg":
+            chosen["scale"] = 3 if scale == 3 else 2
+        config |= {"aggregator": chosen, "aggregate_after": after}
+    torch.manual_seed(0)
+    network = MODELS.build(config)
+    for parameter in network.parameters():
+        if parameter.requires_grad and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)  # nothing hides behind a zero
+    return network, config
+
+
+@pytest.mark.parametrize(("backbone", "aggregator", "after", "scale"), list(cases()))
+def test_every_combination(backbone, aggregator, after, scale):
+    network, config = network_of(backbone, aggregator, after, scale)
+    size = SIZES[scale - 2]
+    lq = torch.rand(2, 3, *size)
+
+    # forward and backward: a gradient reaches every part
+    sr = network.train()(lq)
+    assert sr.shape == (2, 3, scale * size[0], scale * size[1])
+    (sr - 0.5).square().mean().backward()
+    reached = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            part = ".".join(name.split(".")[: 2 if name.startswith(("aggre", "blocks")) else 1])
+            reached[part] = reached.get(part, False) or bool(parameter.grad.any())
+    assert all(reached.values()), reached
+
+    # the same numbers in evaluation, for each picture alone, and from a copy of the weights
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(lq), sr, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(network(lq[1:]), sr[1:], rtol=1e-4, atol=1e-5)
+        twin = MODELS.build(config).eval()
+        twin.load_state_dict(network.state_dict())
+        assert torch.equal(twin(lq), network(lq))
+
+    # an image too small is refused by its size, the smallest that is allowed works
+    least = network.min_size
+    with torch.no_grad():
+        assert network(torch.rand(1, 3, least, least)).shape[-1] == scale * least
+    if least > 1:
+        with pytest.raises(ValueError, match=f"at least {least}x{least}"):
+            network(torch.rand(1, 3, least - 1, least + 5))
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("aggregator", [name for name in AGGREGATORS if name.startswith("Graph")])
+def test_graph_of_the_aggregator_can_be_handed_in(backbone, aggregator):
+    network, _ = network_of(backbone, aggregator, 1, 2)
+    lq = torch.rand(1, 3, 20, 23)
+    graph = network.aggregator.build_graph(lq)
+    with torch.no_grad():
+        torch.testing.assert_close(network(lq, graph=graph), network(lq), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("after", [0, 3])
+def test_there_is_no_block_beyond_the_last(backbone, after):
+    config = BACKBONES[backbone] | {"scale": 2, "aggregate_after": after}
+    config["aggregator"] = {"type": "NonLocal", "channels": CHANNELS}
+    with pytest.raises(ValueError, match=rf"aggregate_after={after} must lie in 1\.\.2"):
+        MODELS.build(config)
