@@ -6,7 +6,7 @@ from collections import Counter
 
 from ..inference.bulk import DONE, FAILED, SKIPPED, Outcome, WriteOptions, run_jobs
 from ..inference.inferencer import DEFAULT_MODEL, SRInferencer, Target
-from ..inference.jobs import OutputRules, plan_jobs
+from ..inference.jobs import OutputRules, plan_jobs, prepare_output
 from ..inference.picture import MAX_PIXELS
 from ..inference.writer import DEFAULT_QUALITY, FORMATS
 from ._progress import progress_bar
@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     target = Target(args.factor, args.width, args.height)
     options = WriteOptions(args.quality, args.overwrite, args.skip_existing)
     jobs = plan_jobs(args.images, args.output, OutputRules(args.format, args.suffix))
+    prepare_output(jobs)
     inferencer = SRInferencer(
         args.model,
         args.checkpoint,

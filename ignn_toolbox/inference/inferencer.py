@@ -22,6 +22,7 @@ DEFAULT_MODEL = "ignn_tiny_x2"
 Restore = Callable[[Tensor], Tensor]
 Source = str | Path | np.ndarray | Tensor
 
+_LARGEST_GROWTH = 16  # in pixels: x4 is the largest scale of a network
 # ITU-R BT.601, as PNG and JPEG readers turn colour into grey.
 _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 
@@ -152,7 +153,7 @@ class SRInferencer:
         visible pixel before the network sees it.
         """
         channels = pixels.shape[2]
-        size = target.size(*pixels.shape[:2], self.scale)
+        size = self._output_size(pixels, target)
         alpha = pixels[:, :, channels - 1] if channels in (2, 4) else None
         colour = pixels[:, :, :3] if channels >= 3 else pixels[:, :, :1]
         if alpha is not None:
@@ -164,6 +165,16 @@ class SRInferencer:
             mask = imresize(to_tensor(alpha[:, :, None]), size=size)
             restored = torch.cat([restored, mask], 1)
         return to_array(restored, pixels.dtype)
+
+    def _output_size(self, pixels: np.ndarray, target: Target) -> tuple[int, int]:
+        height, width = target.size(*pixels.shape[:2], self.scale)
+        limit = _LARGEST_GROWTH * max(self.max_pixels, math.prod(pixels.shape[:2]))
+        if height * width > limit:
+            raise ValueError(
+                f"the picture would become {width}x{height}, more than {limit:,} pixels; ask for a "
+                "smaller size or raise max_pixels (--max-pixels)"
+            )
+        return height, width
 
     def _restore_colour(self, lq: Tensor, size: tuple[int, int]) -> Tensor:
         restore = self._nearest(math.sqrt(math.prod(size) / math.prod(lq.shape[-2:])))

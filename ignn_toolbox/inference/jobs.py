@@ -1,6 +1,7 @@
 """Which files a run reads and writes: folders walked, structure mirrored, no surprises."""
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,23 @@ def plan_jobs(inputs: Iterable[str], output: str, rules: OutputRules) -> list[Jo
     if not jobs:
         raise ValueError(f"no pictures ({', '.join(SUFFIXES)}) in {', '.join(inputs)}")
     return _marked_collisions(jobs)
+
+
+def prepare_output(jobs: Iterable[Job]) -> None:
+    """Makes the folder of the first output and tries to write there, before any work is done.
+
+    Raises:
+        OSError: The folder cannot be made or written; names it.
+    """
+    target = next((job.target for job in jobs if job.target is not None and not job.fault), None)
+    if target is None:
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise OSError(f"the output folder {target.parent} cannot be written: {error}") from error
 
 
 def _stream_job(inputs: list[str], output: str, rules: OutputRules) -> Job:

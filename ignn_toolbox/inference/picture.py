@@ -92,13 +92,14 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         raise ValueError(f"{name} is empty (0 bytes)")
     try:
         image = _open(data)
+        frames = _frames(image)
     except UnidentifiedImageError:
         raise ValueError(
             f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP)"
         ) from None
     except Exception as error:  # damaged headers fail in many ways inside Pillow
         raise ValueError(f"{name} cannot be decoded: {error}") from error
-    _check_kind(image, name, max_pixels)
+    _check_kind(image, frames, name, max_pixels)
     try:
         pixels = _pixels(image, data)
     except Exception as error:  # damaged files fail in many ways inside the decoders
@@ -131,15 +132,18 @@ def _open(data: bytes) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _check_kind(image: Image.Image, name: str, max_pixels: int) -> None:
+def _frames(image: Image.Image) -> int:
+    # Phone cameras add previews to JPEG files as further frames (MPO); the first is the photo.
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+
+
+def _check_kind(image: Image.Image, frames: int, name: str, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
         raise ValueError(
             f"{name} has {width}x{height} = {width * height:,} pixels, the limit is "
             f"{max_pixels:,}; raise it (max_pixels, --max-pixels) if you trust the file"
         )
-    # Phone cameras add previews to JPEG files as further frames (MPO); the first is the photo.
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:
         raise ValueError(f"{name} is animated or has several pages ({frames}); split it first")
     if image.format == "GIF":

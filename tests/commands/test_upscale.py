@@ -157,12 +157,20 @@ def test_bomb_is_refused_and_may_be_let_in(upscale, tmp_path):
     assert upscale(source, "-o", tmp_path / "out", "--max-pixels", 720)[0] == 0
 
 
+def test_senselessly_large_output_is_refused(upscale, tmp_path):
+    source = save(tmp_path / "a.png")
+    status, _, err = upscale(source, "-o", tmp_path / "out", "--factor", 5000)
+    assert status == 1
+    assert "would become 150000x120000" in err
+
+
 def test_unwritable_output_folder_is_one_clear_line(upscale, tmp_path):
     source = save(tmp_path / "a.png")
     (tmp_path / "file").write_text("in the way")
     status, _, err = upscale(source, "-o", tmp_path / "file")
     assert status == 1
-    assert str(tmp_path / "file") in err
+    assert f"error: the output folder {tmp_path / 'file'} cannot be written" in err
+    assert len(err.splitlines()) == 1
     assert (tmp_path / "file").read_text() == "in the way"
 
 

@@ -248,9 +248,12 @@ def test_unknown_device_and_model_are_named(nearest_restorer):
 
 
 @pytest.mark.slow
-def test_compiled_network_gives_the_same(tiny):
+def test_compiled_network_gives_the_same():
+    torch.manual_seed(0)
+    network = dict(type="EDSR", scale=2, channels=4, num_blocks=1)
+    restorer = MODELS.build(dict(type="Restorer", network=network))
     pixels = [noise(np.float32, 16, 16, 3), noise(np.float32, 20, 24, 3)]
-    exact = list(SRInferencer(tiny, device="cpu")(pixels))
-    compiled = list(SRInferencer(tiny, device="cpu", compile=True)(pixels))
+    exact = list(SRInferencer(restorer, device="cpu")(pixels))
+    compiled = list(SRInferencer(restorer, device="cpu", compile=True)(pixels))
     for one, other in zip(exact, compiled, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+        np.testing.assert_allclose(one, other, atol=1e-5)

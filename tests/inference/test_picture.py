@@ -149,6 +149,27 @@ def test_what_cannot_be_kept_is_refused_with_a_reason(photo, make, reason):
         decode_picture(make(photo), "photo name")
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("file_format", ["png", "jpg", "webp", "tiff", "bmp"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_damaged_files_are_refused_or_read_and_never_crash(file_format, dtype):
+    rng = np.random.default_rng(0)
+    whole = encode_picture(Picture(noise(dtype, 3, (40, 50)), file_format))
+    for attempt in range(60):
+        data = bytearray(whole)
+        if attempt % 3 == 0:
+            data = data[: rng.integers(0, len(data) - 12)]
+        reach = len(data) if attempt % 3 == 1 else min(300, len(data))
+        for _ in range(rng.integers(1, 6) if attempt % 3 else 0):
+            data[rng.integers(0, reach)] = rng.integers(0, 256)
+        try:
+            picture = decode_picture(bytes(data), "x")
+        except ValueError:
+            continue
+        assert attempt % 3 != 0, "a truncated file was taken"
+        assert picture.pixels.dtype in (np.uint8, np.uint16)
+
+
 def test_decompression_bomb_is_refused_from_its_header_and_may_be_let_in():
     bomb = encoded(Image.new("1", (30_000, 10_000)), "PNG")
     assert len(bomb) < 100_000
