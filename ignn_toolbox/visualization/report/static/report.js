@@ -10,6 +10,7 @@
   };
   const shown = (value, digits) =>
     value === undefined ? "\u2013" : value === null ? "\u221e" : value.toFixed(digits);
+  const url = (path) => path.split("/").map(encodeURIComponent).join("/");
   const rank = (value) => (value === undefined ? -Infinity : value === null ? Infinity : value);
 
   // ---- tables -----------------------------------------------------------------------------
@@ -33,8 +34,9 @@
       const button = make("button", column.name);
       button.type = "button";
       button.addEventListener("click", () => {
-        const up = cell.getAttribute("aria-sort") === (column.text ? "ascending" : "descending");
-        const sign = column.text !== up ? 1 : -1;
+        const first = column.text ? "ascending" : "descending"; // best figures come first
+        const again = cell.getAttribute("aria-sort") === first;
+        const sign = (column.text ? 1 : -1) * (again ? -1 : 1);
         for (const other of head.cells) other.removeAttribute("aria-sort");
         cell.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
         entries.sort((a, b) => {
@@ -81,7 +83,7 @@
       if (!row.thumb) return "";
       const image = make("img");
       image.loading = "lazy";
-      image.src = row.thumb;
+      image.src = url(row.thumb);
       image.alt = "";
       return image;
     };
@@ -145,7 +147,7 @@
       const image = make("img");
       image.alt = item.name;
       image.draggable = false;
-      image.src = view.errors && item.error ? item.error : item.file;
+      image.src = url(view.errors && item.error ? item.error : item.file);
       image.width = current.width;
       image.height = current.height;
       const label = view.errors && item.error ? `${item.name}: error \u00d7${report.errorGain}` : item.name;

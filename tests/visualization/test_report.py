@@ -1,0 +1,221 @@
+"""The report's files and figures, and the page in a browser."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ignn_toolbox.datasets.image_io import read_image, write_image
+from ignn_toolbox.evaluation import Results, write_results
+from ignn_toolbox.visualization.report import write_figure, write_report
+
+from .browser import Browser
+
+
+def content(report: Path) -> dict:
+    text = (report / "data.js").read_text()
+    return json.loads(text.removeprefix("window.REPORT = ").strip().removesuffix(";"))
+
+
+def test_report_holds_every_figure_and_picture(scored, tmp_path) -> None:
+    assert write_report(scored, tmp_path / "report") == []
+    data = content(tmp_path / "report")
+    assert [image["image"] for image in data["images"]] == ["a", "b #<b>%", "c"]
+    for results in scored:
+        for record, image in zip(results.records, data["images"], strict=True):
+            expected = {"psnr": record["psnr"], "ssim": record["ssim"]}
+            assert image["scores"][results.model] == expected
+    for image in data["images"]:
+        names = [view["name"] for view in image["views"]]
+        assert names == ["LR (bicubic)", "weak", "good", "ground truth"]
+        for view in image["views"][1:]:
+            folder = tmp_path / {"ground truth": "Set3"}.get(view["name"], view["name"])
+            source = read_image(folder / f"{image['image']}.png")
+            assert (read_image(tmp_path / "report" / view["file"]) == source).all()
+        x, y, width, height = image["box"]
+        assert 0 <= x <= 120 - width
+        assert 0 <= y <= 96 - height
+
+
+def test_box_marks_where_methods_differ_most(scored, tmp_path) -> None:
+    big = np.full((240, 320, 3), 100, np.uint8)
+    for folder in ("Set3", "weak", "good"):
+        write_image(tmp_path / folder / "c.png", big)
+    changed = big.copy()
+    changed[150:170, 200:220] = 180
+    write_image(tmp_path / "good" / "c.png", changed)
+    write_report(scored, tmp_path / "report")
+    x, y, width, height = content(tmp_path / "report")["images"][2]["box"]
+    assert x <= 200 < 220 <= x + width
+    assert y <= 150 < 170 <= y + height
+
+
+def test_page_asks_for_nothing_from_outside(scored, tmp_path) -> None:
+    write_report(scored, tmp_path / "report")
+    for name in ("index.html", "report.css", "report.js", "data.js"):
+        text = (tmp_path / "report" / name).read_text()
+        assert not re.search(r"https?:|//[a-z]+\.|@import|\bfetch\(", text), name
+
+
+def test_existing_folders_are_safe(scored, tmp_path) -> None:
+    report = tmp_path / "report"
+    write_report(scored, report)
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        write_report(scored, report)
+    write_report(scored[:1], report, overwrite=True)
+    assert content(report)["methods"] == ["weak"]
+    with pytest.raises(FileExistsError, match="choose another"):
+        write_report(scored, tmp_path / "Set3", overwrite=True)
+    assert len(list((tmp_path / "Set3").iterdir())) == 3
+
+
+def test_a_failure_leaves_nothing(scored, tmp_path) -> None:
+    path = tmp_path / "good" / "c.png"
+    path.write_bytes(path.read_bytes()[:-50])
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=r"c\.png cannot be read"):
+        write_report(scored, tmp_path / "report")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_figures_without_pictures_are_said(scored, tmp_path) -> None:
+    del scored[1].info["sr_dirs"]
+    notes = write_report(scored, tmp_path / "report")
+    assert "good has figures but no pictures of Set3" in notes[0]
+    image = content(tmp_path / "report")["images"][0]
+    assert [view["name"] for view in image["views"]] == ["LR (bicubic)", "weak", "ground truth"]
+    assert "good" in image["scores"]
+    for results in scored:
+        results.info.clear()
+    assert "no ground truth of Set3" in write_report(scored, tmp_path / "report2")[0]
+    data_root = write_report(scored, tmp_path / "report3", data_root=tmp_path)
+    assert "no pictures" in data_root[0]
+
+
+def test_results_that_cannot_stand_side_by_side(scored, tmp_path) -> None:
+    other = Results("x4", 4, scored[0].records)
+    twin = Results("weak", 2, scored[0].records)
+    for results, message in [
+        ([scored[0], other], r"got \[2, 4\]"),
+        ([scored[0], twin], "'weak' twice"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            write_report(results, tmp_path / "report")
+    with pytest.raises(ValueError, match="not rgb"):
+        write_report(scored, tmp_path / "report", protocol="rgb")
+
+
+def test_figure_is_written_as_png_and_pdf(scored, tmp_path) -> None:
+    paths = write_figure(scored, "Set3/a", (16, 8, 32, 24), tmp_path / "figures" / "a.png")
+    assert [path.name for path in paths] == ["a.png", "a.pdf"]
+    assert paths[1].read_bytes().startswith(b"%PDF-")
+    drawn = np.asarray(Image.open(paths[0]).convert("RGB"))
+    assert drawn.shape[1] > 1800  # 7 inches at 300 dots
+    colours = {tuple(colour) for colour in drawn.reshape(-1, 3)[::7]}
+    truth = read_image(tmp_path / "Set3" / "a.png")[8:32, 16:48]
+    crop = {tuple(colour) for colour in truth.reshape(-1, 3)}
+    assert len(crop & colours) > 0.9 * len(crop)
+
+
+@pytest.mark.parametrize(
+    ("message", "image", "box"),
+    [
+        ("no image 'z'", "z", (0, 0, 8, 8)),
+        (r"leaves a of 120x96", "a", (100, 0, 32, 8)),
+        ("positive sides", "a", (0, 0, 0, 8)),
+    ],
+)
+def test_figure_errors(scored, tmp_path, message: str, image: str, box: tuple) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_figure(scored, image, box, tmp_path / "f")
+
+
+def test_commands(cli, scored, tmp_path) -> None:
+    for results in scored:
+        write_results(tmp_path / "scores" / results.model, results)
+    words = "report", tmp_path / "scores" / "weak", tmp_path / "scores" / "good", "-o"
+    status, text, _ = cli(*words, tmp_path / "page")
+    assert status == 0
+    assert "index.html" in text
+    status, text, _ = cli(*words, tmp_path / "fig", "--figure", "c", "--box", "0,0,16,16")
+    assert status == 0
+    assert (tmp_path / "fig.pdf").is_file()
+    status, _, error = cli(*words, tmp_path / "fig", "--figure", "c")
+    assert status == 1
+    assert "go together" in error
+
+
+@pytest.fixture
+def page(scored, tmp_path):
+    """The report of ``scored`` in a browser."""
+    write_report(scored, tmp_path / "report")
+    browser = Browser((tmp_path / "report" / "index.html").as_uri(), tmp_path / "profile")
+    yield browser
+    browser.close()
+
+
+def test_page_in_a_browser(page) -> None:
+    names = (
+        "[...document.querySelectorAll('#images tbody tr')].map((row) => row.cells[1].innerText)"
+    )
+    assert page.run(names) == ["a", "b #<b>%", "c"]
+    assert page.run("document.querySelectorAll('#images b').length") == 0
+    assert page.run(
+        "[...document.querySelectorAll('#images img')].every((i) => i.loading == 'lazy')"
+    )
+    assert page.run("document.querySelector('#means td.best').innerText").startswith("3")
+
+    # Sorting by a heading, best first, then worst first, with the keyboard.
+    heads = "[...document.querySelectorAll('#images th button')]"
+    good = f"{heads}.find((head) => head.innerText.startsWith('good PSNR'))"
+    rows = "[...document.querySelectorAll('#images tbody tr')]"
+    values = f"{rows}.map((row) => Number(row.cells[5].innerText))"
+    page.run(f"{good}.click()")
+    down = page.run(values)
+    assert down == sorted(down, reverse=True)
+    page.run(f"{good}.focus()")
+    page.press("Enter")
+    assert page.run(values) == down[::-1]
+    assert page.run(f"{good}.parentElement.getAttribute('aria-sort')") == "ascending"
+
+    # The viewer: slider, keys, all methods with one zoom, error maps, next image, close.
+    page.run("document.querySelector('#images tbody button').focus()")
+    page.press("Enter")
+    assert page.run("document.getElementById('viewer').open")
+    assert page.run("document.getElementById('viewer-title').innerText") == "Set3 / b #<b>%"
+    shown = "[...document.querySelectorAll('#stage img')]"
+    loaded = f"{shown}.every((i) => i.complete && i.naturalWidth == 120)"
+    page.wait(lambda: page.run(loaded))
+    clip = "document.querySelector('.after').style.clipPath"
+    before = page.run(clip)
+    page.press(".")
+    assert page.run(clip) != before
+    page.run("slider.value = 250; slider.dispatchEvent(new Event('input'))")
+    assert "25%" in page.run(clip)
+    transforms = f"{shown}.map((i) => i.style.transform)"
+    whole = page.run(transforms)
+    page.press("b")
+    assert page.run(transforms) != whole
+    page.press("g")
+    page.wait(lambda: page.run("document.querySelectorAll('#stage .pane').length") == 4)
+    page.press("+")
+    page.press("ArrowLeft")
+    moved = page.run(transforms)
+    assert len(moved) == 4
+    assert len(set(moved)) == 1
+    assert moved[0] != whole[0]
+    page.send("Input.dispatchMouseEvent", type="mouseWheel", x=300, y=400, deltaX=0, deltaY=-200)
+    page.wait(lambda: page.run(transforms) != moved)
+    page.press("e")
+    assert page.run("document.querySelector('#stage img').src").endswith("_error.webp")
+    page.wait(lambda: page.run(loaded))
+    page.press("n")
+    assert page.run("document.getElementById('viewer-title').innerText") != "Set3 / b #<b>%"
+    page.press("p")
+    assert page.run("document.getElementById('viewer-title').innerText") == "Set3 / b #<b>%"
+    page.run("document.getElementById('close').click()")
+    assert not page.run("document.getElementById('viewer').open")
+    assert page.problems == []
