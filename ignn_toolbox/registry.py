@@ -28,6 +28,7 @@ LOOPS = _child(root.LOOPS, "engine")
 HOOKS = _child(root.HOOKS, "engine")
 LOG_PROCESSORS = _child(root.LOG_PROCESSORS, "engine")
 OPTIM_WRAPPERS = _child(root.OPTIM_WRAPPERS, "engine")
+VISUALIZERS = _child(root.VISUALIZERS, "engine")
 WEIGHT_INITIALIZERS = _child(root.WEIGHT_INITIALIZERS, "zoo.warm_start")
 
 # Nothing of ours is registered in these yet; mmengine warns where a scope has no registry.
@@ -38,4 +39,3 @@ OPTIMIZERS = _child(root.OPTIMIZERS)
 OPTIM_WRAPPER_CONSTRUCTORS = _child(root.OPTIM_WRAPPER_CONSTRUCTORS)
 PARAM_SCHEDULERS = _child(root.PARAM_SCHEDULERS)
 VISBACKENDS = _child(root.VISBACKENDS)
-VISUALIZERS = _child(root.VISUALIZERS)

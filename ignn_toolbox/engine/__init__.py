@@ -5,6 +5,7 @@ from .hooks import (
     InterruptHook,
     IterationTimer,
     RecordsHook,
+    RunStateHook,
     SafeCheckpointHook,
     SkipReportHook,
 )
@@ -12,6 +13,7 @@ from .log import TrainingLog
 from .loops import IterationTrainLoop, MultiTestLoop, MultiValLoop
 from .optim_wrapper import SafeOptimWrapper
 from .sampler import IterationSampler
+from .visualizer import RunRecorder
 
 __all__ = [
     "InterruptHook",
@@ -21,6 +23,8 @@ __all__ = [
     "MultiTestLoop",
     "MultiValLoop",
     "RecordsHook",
+    "RunRecorder",
+    "RunStateHook",
     "SafeCheckpointHook",
     "SafeOptimWrapper",
     "SkipReportHook",

@@ -1,5 +1,7 @@
 """What may and may not change between a run and its continuation."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,6 +55,13 @@ def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
     """Yields ``place: old -> new`` for each difference that changes a run's numbers."""
     for section in _DECISIVE:
         yield from _differences(before.get(section), after.get(section), section)
+
+
+def run_digest(config: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that tell runs apart whose numbers differ: their length included."""
+    content = {key: plain(config[key]) for key in (*_DECISIVE, "train_cfg") if key in config}
+    text = json.dumps(_without(content, _INDIFFERENT), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def continue_schedules(
@@ -118,6 +127,14 @@ def _tell_extension(runner: Any, before: Mapping[str, Any], schedulers: list[Any
         f"one the run began with: {after}. To stretch it, change param_scheduler and give "
         "--allow-config-change"
     )
+
+
+def _without(node: Any, keys: frozenset[str]) -> Any:
+    if isinstance(node, dict):
+        return {key: _without(value, keys) for key, value in node.items() if key not in keys}
+    if isinstance(node, list):
+        return [_without(value, keys) for value in node]
+    return node
 
 
 def _differences(before: Any, after: Any, place: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """mmengine's runner with checkpoints of our own: safe to read, written whole, resumed exactly."""
 
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.utils import apply_to
 
+from ..datasets.image_io import write_bytes
 from ..version import __version__
 from .checkpoint import (
     CheckpointError,
@@ -53,6 +55,14 @@ class TrainingRunner(Runner):
             f"{torch.get_num_threads()} threads, {self.world_size} processes, seed {self.seed}; "
             f"config and logs in {self.log_dir}"
         )
+
+    @master_only
+    def dump_config(self) -> None:
+        """Writes the run's config into its work dir, as a config that can be loaded again."""
+        name = Path(self.cfg.filename).name if self.cfg.filename else "run.py"
+        sections = self.cfg.to_dict().items()
+        text = "\n".join(f"{key} = {pformat(value, width=100)}" for key, value in sections)
+        write_bytes(Path(self.work_dir, name), f"{text}\n".encode())
 
     @property
     def bare_model(self) -> torch.nn.Module:

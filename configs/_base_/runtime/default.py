@@ -8,6 +8,7 @@ env_cfg = dict(
     dist_cfg=dict(timeout=1800),
 )
 default_hooks = dict(
+    runtime_info=dict(type="RunStateHook"),
     timer=dict(type="IterationTimer"),
     sampler_seed=None,  # our sampler needs no epoch numbers
     skips=dict(type="SkipReportHook"),
@@ -20,5 +21,5 @@ default_hooks = dict(
     interrupt=dict(type="InterruptHook"),
 )
 log_processor = dict(type="TrainingLog", window_size=100)
-visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
+visualizer = dict(type="RunRecorder", vis_backends=[dict(type="LocalVisBackend")])
 log_level = "INFO"
