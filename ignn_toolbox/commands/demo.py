@@ -11,13 +11,15 @@ import torch
 from matplotlib import cbook
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..datasets.bicubic_dataset import bicubic_lr
 from ..evaluation import DEFAULT_PROTOCOL, score
 from ..inference.arrays import to_array, to_tensor
 from ..inference.picture import Picture, read_picture, upright
 from ..inference.writer import encode_picture, write_new
-from ..ops import imresize, imresize_uint8
+from ..models.restorers import Restorer
+from ..ops import imresize
 from ..visualization.comparison import Panel, comparison_row, hardest_box, stack_rows
 from ..zoo.loading import init_model
 
@@ -125,7 +127,7 @@ def modcrop(image: np.ndarray, scale: int) -> np.ndarray:
     return image[:height, :width]
 
 
-def compare(original: np.ndarray, restorers: dict[str, nn.Module], scale: int) -> list[Result]:
+def compare(original: np.ndarray, restorers: dict[str, Restorer], scale: int) -> list[Result]:
     """Shrinks a picture, restores it with bicubic and every model, and scores the results.
 
     Args:
@@ -133,9 +135,7 @@ def compare(original: np.ndarray, restorers: dict[str, nn.Module], scale: int) -
         restorers: Restorers by name.
         scale: Factor of shrinking and of the models.
     """
-    planes = torch.from_numpy(original.transpose(2, 0, 1).copy())
-    shrunk = imresize_uint8(planes, 1 / scale).permute(1, 2, 0).numpy()
-    lq = to_tensor(shrunk)
+    lq = to_tensor(bicubic_lr(original, scale))
     methods: dict[str, Callable[[Tensor], Tensor]] = {"bicubic": lambda lq: imresize(lq, scale)}
     methods |= {name: restorer.network for name, restorer in restorers.items()}
     results = []

@@ -58,10 +58,11 @@ def to_tensor(pixels: np.ndarray) -> Tensor:
 def to_array(image: Tensor, dtype: np.dtype) -> np.ndarray:
     """``(1, C, H, W)`` to ``(H, W, C)`` of ``dtype``: clipped to [0, 1], integers rounded."""
     largest = _LARGEST.get(dtype)
-    values = image[0].clamp(0, 1).permute(1, 2, 0)
-    if largest:
-        values = values.mul(largest).round_()
-    return np.ascontiguousarray(values.numpy().astype(dtype))
+    pixels = np.empty((*image.shape[-2:], image.shape[1]), dtype)
+    for channel, plane in enumerate(image[0]):  # one at a time: large pictures come here
+        plane = plane.clamp(0, 1)
+        pixels[:, :, channel] = (plane.mul_(largest).round_() if largest else plane).numpy()
+    return pixels
 
 
 def fill_transparent(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:

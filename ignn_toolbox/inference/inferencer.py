@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models.restorers import SelfEnsemble
+from ..models.restorers import Restorer, SelfEnsemble
 from ..ops import imresize
 from ..zoo import zoo_models
 from ..zoo.loading import init_model
@@ -83,7 +83,7 @@ class SRInferencer:
 
     def __init__(
         self,
-        model: str | Path | nn.Module = DEFAULT_MODEL,
+        model: str | Path | Restorer = DEFAULT_MODEL,
         checkpoint: str | Path | None = None,
         device: str | torch.device | None = None,
         *,
@@ -97,7 +97,7 @@ class SRInferencer:
         self._amp = amp
         self._options = {"self_ensemble": self_ensemble, "compile": compile}
         siblings = {} if checkpoint is not None else _zoo_siblings(model)
-        if not isinstance(model, nn.Module):
+        if isinstance(model, str | Path):
             model = init_model(model, checkpoint)
         elif checkpoint is not None:
             raise ValueError("a restorer brings its weights; pass a name or config to load others")
@@ -167,8 +167,9 @@ class SRInferencer:
         return to_array(restored, pixels.dtype)
 
     def _output_size(self, pixels: np.ndarray, target: Target) -> tuple[int, int]:
-        height, width = target.size(*pixels.shape[:2], self.scale)
-        limit = _LARGEST_GROWTH * max(self.max_pixels, math.prod(pixels.shape[:2]))
+        height, width, _ = pixels.shape
+        limit = _LARGEST_GROWTH * max(self.max_pixels, height * width)
+        height, width = target.size(height, width, self.scale)
         if height * width > limit:
             raise ValueError(
                 f"the picture would become {width}x{height}, more than {limit:,} pixels; ask for a "
@@ -195,9 +196,9 @@ class SRInferencer:
             self._restores[scale] = self._restorer(init_model(self._siblings[scale]))
         return self._restores[scale]
 
-    def _restorer(self, model: nn.Module) -> Restore:
+    def _restorer(self, model: Restorer) -> Restore:
         """A restorer's network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
-        network = model.to(self.device).eval().network
+        network: nn.Module = model.to(self.device).eval().network
         if self._options["self_ensemble"]:
             network = SelfEnsemble(network)
         return torch.compile(network, dynamic=True) if self._options["compile"] else network
@@ -237,7 +238,7 @@ def _device(device: str | torch.device | None) -> torch.device:
     return device
 
 
-def _zoo_siblings(model: str | Path | nn.Module) -> dict[int, str]:
+def _zoo_siblings(model: str | Path | Restorer) -> dict[int, str]:
     """Zoo names of a zoo model's kind by scale: ``ignn_tiny_x2``, ``ignn_tiny_x3``, ..."""
     models = zoo_models()
     if not isinstance(model, str) or model not in models:

@@ -4,6 +4,7 @@ import io
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,7 +107,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         raise ValueError(f"{name} is truncated or damaged: {error}") from error
     return Picture(
         pixels if pixels.ndim == 3 else pixels[:, :, None],
-        _FORMATS[image.format],
+        _FORMATS[str(image.format)],
         _exif(image),
         image.info.get("icc_profile"),
     )
@@ -168,7 +169,7 @@ def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     return np.asarray(image.convert(_MODES[image.mode]))
 
 
-def _stored_layout(image: Image.Image) -> str:
+def _stored_layout(image: Any) -> str:
     """Pillow's name of the channels as stored, such as ``RGB;16B``; known before loading."""
     details = image.tile[0][3] if image.tile else image.mode
     return str(details[0] if isinstance(details, tuple) else details)

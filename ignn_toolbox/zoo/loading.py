@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from torch import nn
 
 from ..engine.checkpoint import CheckpointError, load_checkpoint, load_weights
 from ..engine.config import load_config
+from ..models.restorers import Restorer
 from ..registry import MODELS
 from .index import resolve
 
@@ -19,7 +19,7 @@ def init_model(
     config_or_name: str | Path | Config,
     checkpoint: str | Path | None = None,
     device: str | torch.device = "cpu",
-) -> nn.Module:
+) -> Restorer:
     """Builds a restorer in eval mode and loads its weights.
 
     Args:

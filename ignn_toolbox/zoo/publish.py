@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from torch import nn
 
 from ..datasets.image_io import write_bytes
 from ..engine.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from ..engine.config import load_config
 from ..evaluation.results import Results
+from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..version import __version__
 from .index import bundled_configs
@@ -96,7 +96,7 @@ def _places(config_name: str, root: Path) -> tuple[Path, Path]:
     return config, config.with_name("metafile.yml")
 
 
-def _fitting_restorer(config: Path, content: dict[str, Any], checkpoint: Path) -> nn.Module:
+def _fitting_restorer(config: Path, content: dict[str, Any], checkpoint: Path) -> Restorer:
     restorer = MODELS.build(load_config(config).model)
     load_weights(restorer, content, str(checkpoint))
     return restorer
