@@ -1,5 +1,6 @@
 """A page that opens from disk: tables, and every image's methods under one lens."""
 
+import io
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from ...datasets.image_io import write_bytes, write_image
 from ...datasets.preparation.jobs import run_all
@@ -102,8 +104,8 @@ def _write_images(files: ImageFiles, scale: int, protocol: str, out: Path) -> di
     folder = Path("images", files.dataset, files.image)
     views = []
     for number, (name, picture) in enumerate(pictures.items()):
-        file = folder / f"{number}.png"
-        write_image(out / file, picture)
+        file = folder / f"{number}.webp"
+        write_bytes(out / file, _lossless(picture))
         view: dict[str, Any] = {"name": name, "file": file.as_posix()}
         if name != TRUTH:
             error = folder / f"{number}_error.webp"
@@ -139,7 +141,14 @@ def _box(pictures: dict[str, np.ndarray]) -> tuple[int, int, int, int]:
 def _error_map(picture: np.ndarray, truth: np.ndarray) -> bytes:
     error = np.abs(luma(picture) - luma(truth))[..., 0] * ERROR_GAIN
     colours = cv2.applyColorMap(np.clip(error, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return cv2.imencode(".webp", colours, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
+    return cv2.imencode(".webp", colours, [cv2.IMWRITE_WEBP_QUALITY, 60])[1].tobytes()
+
+
+def _lossless(picture: np.ndarray) -> bytes:
+    """WebP without loss, a third smaller than PNG; Pillow's fastest method, unlike OpenCV's."""
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "WEBP", lossless=True, method=0)
+    return data.getvalue()
 
 
 def _content(
