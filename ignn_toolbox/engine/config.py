@@ -8,6 +8,7 @@ not set its own.
 """
 
 import ast
+import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def load_config(
         raise ValueError(f"{path} cannot be read as a config: {error!r}") from error
     if options:
         try:
-            config.merge_from_dict(dict(options))
+            config.merge_from_dict(copy.deepcopy(dict(options)))
         except (KeyError, TypeError, IndexError, AssertionError) as error:
             raise ValueError(f"an option does not fit the config: {error}") from error
     if data_root is not None:

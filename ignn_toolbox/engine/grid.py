@@ -103,13 +103,19 @@ class Grid:
         return list(dict.fromkeys(variant.label for variant in self.variants))
 
 
-def load_grid(path: str | Path, out_dir: str | Path, data_root: str | Path | None = None) -> Grid:
+def load_grid(
+    path: str | Path,
+    out_dir: str | Path,
+    data_root: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Grid:
     """Reads a grid file and checks all of its variants, so that none fails for a slip of the pen.
 
     Args:
         path: The file, or its path relative to the bundled configs.
         out_dir: Folder of the variants' folders.
         data_root: Folder that holds the data sets; replaces the configs' own.
+        options: Changes to every variant, after the file's own.
 
     Raises:
         FileNotFoundError: The file, a config or a checkpoint does not exist.
@@ -126,7 +132,7 @@ def load_grid(path: str | Path, out_dir: str | Path, data_root: str | Path | Non
     for chosen in itertools.product(*axes.values()):
         labels = dict(zip(axes, (label for label, _ in chosen), strict=True))
         label = ", ".join(text for axis, text in labels.items() if axis != "seed") or file.stem
-        changes = dict(content.get("options") or {})
+        changes = {**(content.get("options") or {}), **(options or {})}
         for _, change in chosen:
             changes |= change
         try:

@@ -45,7 +45,9 @@ def run_grid(
         report: Called with a line before and after each variant.
     """
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", shard[0])) % torch.cuda.device_count())
+        torch.cuda.set_device(
+            int(os.environ.get("LOCAL_RANK", shard[0])) % torch.cuda.device_count()
+        )
     mine = grid.variants[shard[0] :: shard[1]]
     failed: dict[str, str] = {}
     for number, variant in enumerate(mine, 1):

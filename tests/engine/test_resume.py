@@ -2,11 +2,14 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.hooks import Hook
 
+from ignn_toolbox.engine.checkpoint import load_checkpoint, save_checkpoint
 from ignn_toolbox.registry import HOOKS
 
 from .conftest import forked, same, state
@@ -59,6 +62,9 @@ VARIANTS = {
     },
     "one cycle": {"param_scheduler": [dict(type="OneCycleLR", by_epoch=False, eta_max=1e-3)]},
 }
+
+
+EVERY_SECOND = {"default_hooks.checkpoint.interval": 2}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -136,3 +142,75 @@ def test_weights_alone_cannot_be_resumed(train, tmp_path: Path) -> None:
     best = next(tmp_path.glob("best_*"))
     with pytest.raises(ValueError, match="holds weights only"):
         train(tmp_path, resume=best)
+
+
+def test_a_late_resume_is_as_quick_as_a_fresh_start(train, tmp_path: Path) -> None:
+    steps = dict(_delete_=True, type="MultiStepLR", by_epoch=False, milestones=[250_000])
+    long = {"param_scheduler": steps, "train_cfg.val_interval": 500_000}
+
+    def seconds(stop: int, **arguments) -> float:
+        started = time.perf_counter()
+        options = long | at(stop, signal.SIGTERM) | {"train_cfg.max_iters": 800_000}
+        assert train(tmp_path, options, **arguments).iterations == stop + 1
+        return time.perf_counter() - started
+
+    fresh = seconds(0)
+    content = load_checkpoint(tmp_path / "iter_1.pth")
+    content["loop"] |= {"iter": 200_000, "samples_drawn": 400_000}
+    save_checkpoint(content, tmp_path / "iter_200000.pth")
+    assert seconds(200_000, resume=True) < fresh + 5
+
+
+class KilledWriter:
+    """A file that kills its process once so many bytes were written to it."""
+
+    def __init__(self, file, after: int) -> None:
+        self.file, self.left = file, after
+
+    def write(self, data) -> int:
+        self.left -= len(data)
+        if self.left < 0:
+            self.file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.file.write(data)
+
+    def __getattr__(self, name: str):
+        return getattr(self.file, name)
+
+
+@pytest.mark.parametrize("after", [0, 5_000, 20_000])
+def test_a_run_killed_while_writing_a_checkpoint_takes_the_one_before(
+    train, tmp_path: Path, monkeypatch, after: int
+) -> None:
+    train(tmp_path / "whole", EVERY_SECOND)
+    save = torch.save
+
+    def killed_save(content, file):
+        deadly = content["meta"]["iter"] == 6
+        save(content, KilledWriter(file, after) if deadly else file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "save", killed_save)
+        assert forked(train, tmp_path / "cut", EVERY_SECOND) == -signal.SIGKILL
+    assert (tmp_path / "cut/iter_4.pth").exists()
+    assert not (tmp_path / "cut/iter_6.pth").exists()
+    assert list((tmp_path / "cut").glob(".*.partial"))
+    train(tmp_path / "cut", EVERY_SECOND, resume=True)
+    assert not list((tmp_path / "cut").glob(".*.partial"))
+    assert same(state(tmp_path / "whole/iter_8.pth"), state(tmp_path / "cut/iter_8.pth"))
+
+
+def test_a_new_learning_rate_is_taken_where_the_change_is_allowed(train, tmp_path: Path) -> None:
+    constant = {"param_scheduler": dict(_delete_=True, type="ConstantLR", factor=1, by_epoch=False)}
+    train(tmp_path, constant)
+    options = constant | {"optim_wrapper.optimizer.lr": 1e-5, "train_cfg.max_iters": 9}
+    train(tmp_path, options, resume=True, allow_config_change=True)
+    content = load_checkpoint(tmp_path / "iter_9.pth")
+    assert content["optimizer"]["param_groups"][0]["lr"] == 1e-5
+
+
+def test_a_resume_with_another_batch_goes_on_at_the_same_sample(train, tmp_path: Path) -> None:
+    train(tmp_path)
+    options = {"batch_size": 4, "train_cfg.max_iters": 9}
+    train(tmp_path, options, resume=True, allow_config_change=True)
+    assert load_checkpoint(tmp_path / "iter_9.pth")["loop"]["samples_drawn"] == 8 * 2 + 4
