@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .paper import PaperTable, Row
 
@@ -12,7 +13,7 @@ NONE = "-"
 def markdown(table: PaperTable) -> str:
     """A Markdown table; measured rows are bold and say so, notes follow the table."""
     header = ["Method", "Scale", *table.sets, "Source"]
-    lines = [f"{table.title}.", "", _bar(header), _bar(["---"] * len(header))]
+    lines = [f"{table.title}.", "", bar(header), bar(["---"] * len(header))]
     footnotes: list[str] = []
     for row in table.rows:
         mark = _marks(row, footnotes, lambda number: f" [{number}]")
@@ -20,7 +21,7 @@ def markdown(table: PaperTable) -> str:
         if row.source is None:
             cells = [f"**{cell}**" if cell != NONE else cell for cell in cells]
         cells[0] += mark
-        lines.append(_bar([*cells, row.source or "**measured here**"]))
+        lines.append(bar([*cells, row.source or "**measured here**"]))
     lines += [""] * bool(footnotes)
     lines += [f"[{number}] {note}" + "  " for number, note in enumerate(footnotes, 1)]
     return "\n".join(lines).rstrip() + "\n"
@@ -76,6 +77,31 @@ def comma_separated(table: PaperTable) -> str:
     return text.getvalue()
 
 
+def latex_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A LaTeX table for booktabs of plain cells, the first column left, others centred."""
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_escape(caption)}.}}",
+        rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}",
+        r"\toprule",
+        *(
+            " & ".join(_escape(cell) for cell in cells) + r" \\" + rule
+            for cells, rule in ((header, "\n\\midrule"), *((row, "") for row in rows))
+        ),
+    ]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
+
+
+def comma_separated_rows(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """CSV of plain values; None becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 FORMATS: dict[str, Callable[[PaperTable], str]] = {
     "markdown": markdown,
     "latex": latex,
@@ -103,7 +129,8 @@ def _marks(row: Row, footnotes: list[str], mark: Callable[[int], str]) -> str:
     return marks
 
 
-def _bar(cells: list[str]) -> str:
+def bar(cells: Sequence[str]) -> str:
+    """One line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -128,13 +128,25 @@ def _blocks(own: Iterable[str], beyond: Iterable[str]) -> list[int]:
     return sorted(indices(own) - indices(beyond))
 
 
-def _read(checkpoint: str | Path) -> tuple[str, dict[str, Tensor]]:
+def find_checkpoint(checkpoint: str | Path) -> Path:
+    """The file that a path or the name of a zoo model means.
+
+    Raises:
+        FileNotFoundError: There is no such file or zoo model.
+    """
     path = Path(checkpoint).expanduser()
-    if not path.is_file() and path.suffix == "":
-        _, shipped = resolve(str(checkpoint))
-        if shipped is None:
-            raise FileNotFoundError(f"{checkpoint} is a config without weights; name a checkpoint")
-        path = shipped
+    if path.is_file():
+        return path
+    if path.suffix:
+        raise FileNotFoundError(f"checkpoint {path} does not exist")
+    _, shipped = resolve(str(checkpoint))
+    if shipped is None:
+        raise FileNotFoundError(f"{checkpoint} is a config without weights; name a checkpoint")
+    return shipped
+
+
+def _read(checkpoint: str | Path) -> tuple[str, dict[str, Tensor]]:
+    path = find_checkpoint(checkpoint)
     content: dict[str, Any] = load_checkpoint(path)
     state = content.get("state_dict", {})
     if any(name.startswith(_OWN_PREFIX) for name in state):
