@@ -204,7 +204,8 @@ class SRInferencer:
         return torch.compile(network, dynamic=True) if self._options["compile"] else network
 
     def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
-        with ThreadPoolExecutor(1) as reader:
+        reader = ThreadPoolExecutor(1)
+        try:
             following = reader.submit(self._next_pixels, inputs)
             while (batch := following.result()) is not None:
                 following = reader.submit(self._next_pixels, inputs)
@@ -213,17 +214,22 @@ class SRInferencer:
                     restored = self.restore_pixels(flat, target.as_stored(orientation))
                     restored = upright(restored, orientation)
                     yield restored[:, :, 0] if pixels.ndim == 2 else restored
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)
 
     def _next_pixels(self, inputs: Iterator[Source]) -> list[tuple[np.ndarray, int]] | None:
-        source = next(inputs, None)
-        if source is None:
+        try:
+            source = next(inputs)
+        except StopIteration:
             return None
         if isinstance(source, str | Path):
             picture = read_picture(source, self.max_pixels)
             return [(picture.pixels, picture.orientation)]
         if isinstance(source, Tensor):
             return [(pixels, 1) for pixels in tensor_to_arrays(source)]
-        return [(checked_array(source), 1)]
+        if isinstance(source, np.ndarray):
+            return [(checked_array(source), 1)]
+        raise TypeError(f"a {type(source).__name__} is no picture; use a path, array or tensor")
 
 
 def _device(device: str | torch.device | None) -> torch.device:

@@ -134,7 +134,8 @@ def _walk(root: Path, output: Path, rules: OutputRules) -> Iterator[Job]:
         folders[:] = sorted(name for name in folders if (Path(folder) / name).resolve() != inside)
         for name in sorted(files):
             path = Path(folder) / name
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+            special = path.exists() and not path.is_file()  # reading a pipe would wait for ever
+            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and not special:
                 yield Job(path, _target(path, path.relative_to(root), output, rules), rules.format)
     for error in faults:
         yield Job(Path(error.filename), None, fault=f"cannot be listed: {error.strerror}")

@@ -215,6 +215,7 @@ def test_bfloat16_stays_close(tiny):
         (np.full((4, 4, 3), np.nan), ValueError, "not finite"),
         (torch.zeros(4, 4), ValueError, r"\(4, 4\) is no picture"),
         ("none.png", FileNotFoundError, "none.png does not exist"),
+        ([None], TypeError, "a NoneType is no picture"),
     ],
 )
 def test_bad_inputs_are_explained(nearest, source, error, message):

@@ -41,6 +41,14 @@ def test_folders_are_walked_and_mirrored(tree):
     }
 
 
+def test_pipes_are_left_out_and_broken_links_reported(tree):
+    os.mkfifo(tree / "in" / "pipe.png")
+    (tree / "in" / "link.png").symlink_to(tree / "nowhere.png")
+    names = {job.source.name for job in plan_jobs([str(tree / "in")], str(tree), OutputRules())}
+    assert "pipe.png" not in names
+    assert "link.png" in names
+
+
 def test_format_and_suffix_change_the_name(tree):
     jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules("png", "_x2"))
     assert sorted(pairs(jobs, tree).values()) == [
