@@ -1,13 +1,15 @@
 """``ignn prepare``: makes LR files and training crops, and examines folders of data."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from ..datasets.preparation import Finding, check_folder, make_lr, make_subimages
 from ..ops.resize import BORDERS
+from ..registry import DATASETS
 from ._progress import progress_bar
 
 HELP = "Make LR files and training crops, and examine folders of data."
@@ -16,8 +18,9 @@ EXAMPLES = """examples:
   ignn prepare subimages DIV2K/DIV2K_train_HR DIV2K_sub --scale 2 3 4
   ignn prepare check data
   ignn prepare check train/HR --bench bench
+  ignn prepare cache CONFIG --cfg-options train_dataloader.dataset.cache=cache/mine
 
-Each step can be interrupted and continued: files are written whole, and what exists is kept.
+lr and subimages can be interrupted and continued: files are written whole, and what exists is kept.
 """
 SHOWN = 20
 TITLES = {
@@ -56,10 +59,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--bench", type=Path, metavar="DIR", help="benchmark images elsewhere")
     check.add_argument("--all", action="store_true", help=f"list more than {SHOWN} files a kind")
 
+    cache = steps.add_parser("cache", help="decode a config's training data into a mapped file")
+    cache.add_argument(
+        "config", metavar="CONFIG", help="config whose data sets name a cache folder"
+    )
+    cache.add_argument("--data-root", metavar="DIR", help="folder that holds the data")
+    cache.add_argument(
+        "--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes to the config"
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     if args.step == "check":
         return _check(args)
+    if args.step == "cache":
+        return _cache(args)
     label = "images" if args.step == "lr" else "crops"
     with progress_bar(args.step) as progress:
         if args.step == "lr":
@@ -94,6 +108,39 @@ def _add_template(parser: argparse.ArgumentParser) -> None:
         metavar="TMPL",
         help="stem of LR files, {} stands for the HR file's (default: {}x{scale}, as in DIV2K)",
     )
+
+
+def _cache(args: argparse.Namespace) -> int:
+    from ..engine.config import dataloaders, load_config, parse_options
+
+    options = parse_options(args.cfg_options)
+    config = load_config(args.config, options, data_root=args.data_root)
+    built = 0
+    for _, loader in dataloaders(config):
+        for node in _cached(loader["dataset"]):
+            dataset = DATASETS.build(node)
+            with progress_bar(dataset.name) as progress:
+                size = dataset.build_cache(progress)
+            print(f"{dataset.name}: {len(dataset)} pairs in {dataset.cache_dir}, {size:,} bytes")
+            built += 1
+    if not built:
+        raise ValueError(
+            f"no data set of {args.config} names a cache folder; name one, for instance by "
+            "--cfg-options train_dataloader.dataset.cache=cache/mine"
+        )
+    return 0
+
+
+def _cached(node: Any) -> Iterator[Mapping[str, Any]]:
+    """The data sets of a dataloader's config, also within wrappers, that name a cache folder."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get("cache"), str) and node["cache"] != "memory":
+            yield node
+        for value in node.values():
+            yield from _cached(value)
+    elif isinstance(node, list | tuple):
+        for item in node:
+            yield from _cached(item)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ class BicubicDataset(PairDataset):
         scale: Upscaling factor.
         border: ``'symmetric'`` (current MATLAB) or ``'replicate'``, see
             :func:`ignn_toolbox.ops.resize.imresize`.
-        kwargs: As in :class:`PairDataset`. ``cache='memory'`` keeps the LR images, too.
+        kwargs: As in :class:`PairDataset`. A cache keeps the LR images, too.
 
     Raises:
         FileNotFoundError: As in :class:`PairDataset`.
@@ -40,6 +40,9 @@ class BicubicDataset(PairDataset):
             raise ValueError(f"border must be one of {', '.join(BORDERS)}, got {border!r}")
         self.border = border
         super().__init__(gt_dir, scale, **kwargs)
+
+    def cache_settings(self) -> dict[str, Any]:
+        return super().cache_settings() | {"border": self.border}
 
     def load_pair(self, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         gt = read_image(info["gt_path"])

@@ -1,8 +1,6 @@
 """Scoring a folder of results of any program, without a model."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 
 from ..datasets.file_list import set_name, some
 from ..datasets.image_io import read_image
+from ..datasets.parallel import run_all
 from .pairing import pair_folders
 from .protocols import DEFAULT_PROTOCOL, check_protocol, score
 from .records import means
@@ -127,20 +126,9 @@ def score_folder(
             records.append(base | {"protocol": protocol} | scores | extra)
         return records, said
 
-    images: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding and filtering leave the GIL
-        futures = [pool.submit(task, item) for item in pairing.pairs.items()]
-        try:
-            for done, future in enumerate(futures, 1):
-                records, said = future.result()
-                images += records
-                notes += said
-                if progress is not None:
-                    progress(done, len(futures))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return images, notes
+    scored = run_all(task, list(pairing.pairs.items()), progress)
+    notes += [note for _, said in scored for note in said]
+    return [record for records, _ in scored for record in records], notes
 
 
 def load_pair(sr_path: Path, gt_path: Path, scale: int) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -32,3 +32,35 @@ def test_errors(cli, tmp_path) -> None:
     assert status == 1
     assert "there is no folder" in error
     assert not (tmp_path / "out").exists()
+
+
+def test_cache_of_a_config(cli, tmp_path) -> None:
+    for folder in ("one", "two"):
+        image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        write_image(tmp_path / folder / "a.png", image)
+    config = tmp_path / "config.py"
+    config.write_text(
+        """
+model = dict(type="Restorer", network=dict(type="EDSR", scale=2, channels=4, num_blocks=1))
+train_dataloader = dict(
+    batch_size=1,
+    num_workers=0,
+    sampler=dict(type="IterationSampler"),
+    dataset=dict(
+        type="ConcatDataset",
+        datasets=[
+            dict(type="BicubicDataset", gt_dir="one", cache="cache/one"),
+            dict(type="BicubicDataset", gt_dir="two", cache="memory"),
+        ],
+    ),
+)
+"""
+    )
+    status, text, error = cli("prepare", "cache", config, "--data-root", tmp_path)
+    assert status == 0, error
+    assert "one: 1 pairs" in text
+    assert (tmp_path / "cache" / "one" / "pairs.bin").stat().st_size == 3 * (16 * 16 + 8 * 8)
+    option = "train_dataloader.dataset.datasets.0.cache=memory"
+    status, _, error = cli("prepare", "cache", config, "--cfg-options", option)
+    assert status == 1
+    assert "names a cache folder" in error

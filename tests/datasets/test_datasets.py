@@ -172,7 +172,7 @@ def test_errors_of_arguments_and_folders(hr_dir, lr_dir, tmp_path) -> None:
         (ValueError, "holds no image", lambda: BicubicDataset(str(tmp_path / "empty"), 2)),
         (ValueError, "got 0", lambda: BicubicDataset(hr, 0)),
         (ValueError, "got 2.0", lambda: BicubicDataset(hr, 2.0)),
-        (ValueError, "'disk'", lambda: BicubicDataset(hr, 2, cache="disk")),
+        (ValueError, "cache must be", lambda: BicubicDataset(hr, 2, cache="")),
         (ValueError, "'wrap'", lambda: BicubicDataset(hr, 2, border="wrap")),
         (ValueError, "1 folders and lq_dir 2", lambda: PairedImageDataset(hr, [lr, lr], 2)),
         (FileNotFoundError, "none.txt", lambda: BicubicDataset(hr, 2, ann_file="none.txt")),

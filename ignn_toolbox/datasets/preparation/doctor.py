@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..image_io import is_image, read_image
+from ..parallel import Progress, run_all
 from .duplicates import find_duplicates, thumbnail
-from .jobs import Progress, run_all
 from .layout import FolderPair, Picture, find_pairs
 from .lr_origin import Origin, lr_origin
 

@@ -7,8 +7,9 @@ from ...ops.resize import BORDERS
 from ..bicubic_dataset import bicubic_lr
 from ..file_list import files_by_stem
 from ..image_io import read_image, write_image
+from ..parallel import Progress, run_all
 from ..transforms import modcrop
-from .jobs import Progress, claim_folder, run_all, up_to_date
+from .resume import claim_folder, up_to_date
 
 
 def make_lr(

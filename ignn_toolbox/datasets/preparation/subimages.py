@@ -13,8 +13,9 @@ import numpy as np
 from ..bicubic_dataset import bicubic_lr
 from ..file_list import files_by_stem, some
 from ..image_io import read_image, write_image
+from ..parallel import Progress, run_all
 from ..transforms import modcrop
-from .jobs import Progress, claim_folder, run_all, up_to_date
+from .resume import claim_folder, up_to_date
 
 
 def crop_starts(length: int, size: int, step: int, threshold: int) -> list[int]:

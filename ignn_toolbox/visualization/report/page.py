@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ...datasets.image_io import write_bytes, write_image
-from ...datasets.preparation.jobs import run_all
+from ...datasets.parallel import run_all
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
 from ..comparison import hardest_box

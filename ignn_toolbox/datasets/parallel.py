@@ -1,0 +1,37 @@
+"""Work on many files on all cores."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Progress = Callable[[int, int], None]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def run_all(
+    task: Callable[[Item], Result], items: Sequence[Item], progress: Progress | None = None
+) -> list[Result]:
+    """Runs a task on every item in threads; decoding and resizing leave the GIL.
+
+    Args:
+        task: What to do; its first exception stops the rest.
+        items: What to do it to.
+        progress: Called with (items done, items in all).
+
+    Returns:
+        The results in the order of the items.
+    """
+    results: list[Result] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(task, item) for item in items]
+        try:
+            for done, future in enumerate(futures, 1):
+                results.append(future.result())
+                if progress is not None:
+                    progress(done, len(items))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return results
