@@ -24,6 +24,7 @@ COMMANDS = (
     ("table", "print the paper's tables with measured rows among the quoted ones"),
     ("report", "write a page that compares methods picture by picture, or a paper's figure"),
     ("prepare", "make LR files and training crops; examine folders of data"),
+    ("inspect", "draw a patch's neighbours, feature maps, or how a picture repeats itself"),
     ("grid", "train and test the variants that one file names, and print their table"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code into one of this toolbox"),

@@ -1,0 +1,137 @@
+"""What a graph network does inside, as numbers: a query's neighbours, feature maps."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.aggregators.graph_agg import downsampled
+from ..models.aggregators.patch_aggregator import PatchAggregator
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query patch and its neighbours. Boxes are (top, left, side) in pixels.
+
+    Attributes:
+        box: The query in the LR image.
+        found: Where each neighbour was found, in the searched image.
+        taken: The larger patches of the LR image that stand there, which are aggregated.
+        weights: Weight of each neighbour at the query's centre; they sum to 1.
+        distances: Squared distance of each neighbour in the embedder's features.
+        image: The LR image ``(H, W, 3)``, uint8.
+        searched: The searched image, likewise: downsampled, or the same.
+    """
+
+    box: tuple[int, int, int]
+    found: list[tuple[int, int, int]]
+    taken: list[tuple[int, int, int]]
+    weights: list[float]
+    distances: list[float]
+    image: np.ndarray
+    searched: np.ndarray
+
+
+@torch.no_grad()
+def look_up(network: nn.Module, image: np.ndarray, x: int, y: int) -> Query:
+    """The neighbours of the patch at a pixel.
+
+    Args:
+        network: One with a patch graph: GraphAgg or SameScaleKNN in a backbone, or GraphAggStar.
+        image: The LR image ``(H, W, 3)``, uint8 RGB.
+        x: Column of the pixel.
+        y: Row of the pixel.
+
+    Raises:
+        ValueError: The network has no graph, the pixel lies outside, or the image is too small.
+    """
+    height, width = image.shape[:2]
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(f"the pixel {x},{y} lies outside the image, which is {width}x{height}")
+    owner = _graph_owner(network)
+    lq = _tensor(image)
+    graph = owner.build_graph(lq)
+    grid, keys, s = graph.query_grid, graph.key_grid, graph.scale
+    row, col = (
+        min(max(round((pixel - grid.size // 2) / grid.stride), 0), count - 1)
+        for pixel, count in ((y, grid.rows), (x, grid.cols))
+    )
+    places = graph.key_position()[0, row, col].tolist()
+    top, left = row * grid.stride, col * grid.stride
+    weights = [1 / graph.num_neighbors] * graph.num_neighbors
+    if isinstance(owner, PatchAggregator):
+        maps = owner.edge_weights(*owner.embed(lq, None), graph)[0][0]
+        centre = min(top + grid.size // 2, height - 1), min(left + grid.size // 2, width - 1)
+        weights = maps[:, centre[0], centre[1]].tolist()
+    searched = image
+    if s > 1:
+        searched = (downsampled(lq, s)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+    return Query(
+        (top, left, grid.size),
+        [(i, j, keys.size) for i, j in places],
+        [(s * i, s * j, s * keys.size) for i, j in places],
+        weights,
+        graph.distance[0, row, col].tolist(),
+        image,
+        searched,
+    )
+
+
+@torch.no_grad()
+def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Features around an aggregator, averaged over the channels (Figure 5 of the paper).
+
+    Args:
+        network: A backbone with GraphAgg.
+        image: The LR image ``(H, W, 3)``, uint8 RGB.
+
+    Returns:
+        ``(H, W)`` maps by name: the features that go in, those that come out, and the aggregated
+        HR features with AdaPN and without it, each s times larger.
+
+    Raises:
+        ValueError: The network has no aggregator with HR features.
+    """
+    aggregator = getattr(network, "aggregator", None)
+    if getattr(aggregator, "hr_scale", None) is None or not hasattr(aggregator, "adapn"):
+        raise ValueError(f"{_described(network)} has no GraphAgg, whose features could be shown")
+    lq = _tensor(image)
+    seen: list[Tensor] = []
+    handle = aggregator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    try:
+        network(lq)
+    finally:
+        handle.remove()
+    maps = {}
+    for adapn in (True, False):
+        variant = copy.copy(aggregator)
+        variant.adapn = adapn
+        maps[adapn] = variant(seen[0], lq)
+    shown = {
+        "features before": seen[0],
+        "features after": maps[aggregator.adapn].features,
+        "aggregated, with AdaPN": maps[True].hr_features,
+        "aggregated, without AdaPN": maps[False].hr_features,
+    }
+    return {name: value[0].mean(0).numpy() for name, value in shown.items()}
+
+
+def _graph_owner(network: nn.Module) -> nn.Module:
+    owner = network if hasattr(network, "build_graph") else getattr(network, "aggregator", None)
+    if not hasattr(owner, "build_graph"):
+        raise ValueError(f"{_described(network)} has no patch graph that could be shown")
+    return owner
+
+
+def _described(network: nn.Module) -> str:
+    aggregator = getattr(network, "aggregator", None)
+    inside = f" with {type(aggregator).__name__}" if aggregator is not None else ""
+    return f"{type(network).__name__}{inside}"
+
+
+def _tensor(image: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
