@@ -5,9 +5,9 @@ import argparse
 from ..zoo.importers import convert_checkpoint
 from ..zoo.importers.importing import Options
 
-HELP = """Convert a checkpoint of other code into one of this toolbox. Known are files of IGNN's
-authors and of EDSR-PyTorch; scale, width and depth are read off the tensors, and nothing in the
-file is executed."""
+HELP = """Convert a checkpoint of other code into one of this toolbox. Known are IGNN and
+RCAN of their authors, EDSR of EDSR-PyTorch and MMagic, EDSR and RCAN of BasicSR. Scale, width and
+depth are read off the tensors, and nothing in the file is executed."""
 EXAMPLES = """examples:
   ignn import IGNN_x2.pth -o ignn_x2.pth
   ignn import edsr_baseline_x2.pt -o edsr_baseline_x2.pth

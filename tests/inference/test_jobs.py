@@ -125,12 +125,16 @@ def test_nothing_to_do_is_an_error(tmp_path):
         plan_jobs([str(tmp_path)], str(tmp_path / "out"), OutputRules())
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs folders that stay closed")
-def test_closed_folder_is_reported(tree):
-    closed = tree / "in" / "deep er"
-    closed.chmod(0)
-    try:
-        jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules())
-    finally:
-        closed.chmod(0o755)
-    assert any("cannot be listed" in (job.fault or "") for job in jobs)
+def test_closed_folder_is_reported(tree, monkeypatch):
+    closed, scandir = tree / "in" / "deep er", os.scandir
+
+    def refusing(folder):
+        if str(folder) == str(closed):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules())
+    (fault,) = [job for job in jobs if job.fault]
+    assert (fault.source, fault.fault) == (closed, "cannot be listed: Permission denied")
+    assert len(jobs) == 4
