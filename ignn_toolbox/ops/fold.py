@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .patches import PatchGrid, Region, overlap_weights, sum_blocks
+from .patches import PatchGrid, Region, overlap_weights
 
 _STRIP = 2**19  # elements gathered at a time on the CPU, to stay in its cache
 _STRIP_ACCELERATOR = 2**26
@@ -203,35 +203,62 @@ def fold_patches_backward(
         Gradients of ``gain`` and ``offset``, ``None`` without them.
     """
     grid = PatchGrid(grad.shape[1], grad.shape[3], size, stride)
-    whole = Region.whole(grid)
-    weights = _corner_weights(grid, rows)
+    windows = _patch_windows(_share_among_patches(grad, grid), grid)
     grad_gain = grad_offset = None
     if gain is not None:
         grad_gain, grad_offset = torch.zeros_like(gain), torch.zeros_like(gain)
-        block_sum = sum_blocks(_blocks(grad))
-        for a, b in _offsets(grid):
-            part, inside = _pixels(block_sum, grid, whole, a, b, slice(0, grid.rows))
-            grad_offset[inside].addcmul_(part, weights[a, b][inside[1:]][..., None])
     runs, flat = _runs(rows, size), grad_rows.view(-1, rows[0, 0, 0].numel())
+    along = torch.arange(size, device=rows.device)
     for images, block in _strips(
         grad.device, len(grad), slice(0, grid.rows), grid.cols, runs.shape[1]
     ):
-        here = starts[images, block]
         for a in range(size):
-            run = None
-            if gain is not None:
-                run = _gather_runs(runs, here + a * rows.shape[2], rows, size)
-            for b in range(size):
-                part, inside = _pixels(grad[images], grid, whole, a, b, block)
-                scale = weights[a, b, block][inside[1:]][..., None]
-                if run is not None:
-                    product = sum_blocks(part * run[:, :, :, b][inside])
-                    grad_gain[images, block][inside].addcmul_(product, scale)
-                    scale = scale * gain[images, block][inside]
-                contribution = part * scale[..., None, None, :]
-                position = here[inside] + (a * rows.shape[2] + b)
-                flat.index_add_(0, position.reshape(-1), contribution.reshape(-1, flat.shape[1]))
+            here = starts[images, block] + a * rows.shape[2]
+            part = windows[images, block, a]
+            if gain is None or grad_gain is None or grad_offset is None:
+                contribution = part
+            else:
+                run = _gather_runs(runs, here, rows, size)
+                grad_gain[images, block] += (part * run).flatten(3, 5).sum(3)
+                grad_offset[images, block] += part.flatten(3, 5).sum(3)
+                contribution = torch.mul(part, gain[images, block, :, None, None, None], out=run)
+            position = (here[..., None] + along).reshape(-1)
+            flat.index_add_(0, position, contribution.reshape(-1, flat.shape[1]))
     return grad_gain, grad_offset
+
+
+def _share_among_patches(grad: Tensor, grid: PatchGrid) -> Tensor:
+    """Gradient of the mean, divided by the overlap counts and padded to the grid, contiguous."""
+    n, height, s, width, _, c = grad.shape
+    rows, cols = _reciprocal_counts(grid, grad)
+    weight = rows[:height, None, None, None, None] * cols[:width, None, None]
+    if grid.padding == (0, 0):
+        return grad * weight
+    shared = grad.new_zeros(n, grid.padded_height, s, grid.padded_width, s, c)
+    torch.mul(grad, weight, out=shared[:, :height, :, :width])
+    return shared
+
+
+def _patch_windows(canvas: Tensor, grid: PatchGrid) -> Tensor:
+    """Overlapping view ``(N, rows, size, cols, size, s, s, C)`` of a padded canvas.
+
+    Its order is ``(N, rows, a, cols, b, dy, dx, C)`` for pixel (a, b) of a patch.
+    """
+    n, height, s, width, _, c = canvas.shape
+    line = width * s * c
+    return canvas.as_strided(
+        (n, grid.rows, grid.size, grid.cols, grid.size, s, s, c),
+        (
+            height * s * line,
+            grid.stride * s * line,
+            s * line,
+            grid.stride * s * c,
+            s * c,
+            line,
+            c,
+            1,
+        ),
+    )
 
 
 def _save_for_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -249,6 +276,19 @@ def _backward(ctx, grad):  # type: ignore[no-untyped-def]
 
 
 fold_patches.register_autograd(_backward, setup_context=_save_for_backward)
+
+
+def _reciprocal_counts(grid: PatchGrid, like: Tensor) -> tuple[Tensor, Tensor]:
+    """One over how many patches cover each padded row and each padded column."""
+    rows, cols = overlap_weights(grid, like.device, like.dtype)
+    step = grid.stride
+
+    def along(weights: Tensor, length: int) -> Tensor:
+        position = torch.arange(length, device=like.device)
+        patch = (position // step).clamp(max=len(weights) - 1)
+        return weights[patch, position - patch * step]
+
+    return along(rows, grid.padded_height), along(cols, grid.padded_width)
 
 
 def _offsets(grid: PatchGrid) -> list[tuple[int, int]]:
@@ -313,7 +353,7 @@ def _block_rows(grid: PatchGrid, patches: slice) -> slice:
 
 
 def _runs(rows: Tensor, size: int) -> Tensor:
-    """Overlapping view ``(positions, size * s * s * C)``: ``size`` key pixels from each position."""
+    """Overlapping view ``(positions, size * s * s * C)``: ``size`` key pixels from each one."""
     pixel = rows[0, 0, 0].numel()
     count = rows.shape[0] * rows.shape[1] * rows.shape[2] - size + 1
     return rows.as_strided((count, size * pixel), (pixel, 1))

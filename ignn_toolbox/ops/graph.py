@@ -17,7 +17,7 @@ class PatchGraph:
     """k nearest key patches of every query patch.
 
     Attributes:
-        index: ``(N, rows, cols, k)`` int64, flat row-major positions in ``key_grid``, nearest first.
+        index: ``(N, rows, cols, k)`` int64, row-major positions in ``key_grid``, nearest first.
         distance: ``(N, rows, cols, k)`` float32, squared Euclidean distances of the patch vectors.
         query_grid: Patches of the LR image; ``rows`` and ``cols`` above are its own.
         key_grid: Patches of the image that was searched (downsampled by ``scale``, or the same).
@@ -53,7 +53,11 @@ class PatchGraph:
         )
 
     def key_position(self) -> Tensor:
-        """Top left pixel ``(N, rows, cols, k, 2)`` (y, x) of every neighbour in the searched image."""
+        """Top left pixel (y, x) of every neighbour in the searched image.
+
+        Returns:
+            ``(N, rows, cols, k, 2)`` int64.
+        """
         row = torch.div(self.index, self.key_grid.cols, rounding_mode="floor")
         col = self.index - row * self.key_grid.cols
         return torch.stack((row, col), dim=-1) * self.key_grid.stride

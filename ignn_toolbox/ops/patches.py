@@ -108,7 +108,7 @@ def pad_to_grid(features: Tensor, grid: PatchGrid) -> Tensor:
 def patch_slices(padded: Tensor, grid: PatchGrid) -> list[Tensor]:
     """Views of a padded ``(N, H', W', ...)`` map, one for each offset inside a patch, row-major.
 
-    The view of offset (a, b) has shape ``(N, rows, cols, ...)`` and holds pixel (a, b) of every patch.
+    The view of offset (a, b), ``(N, rows, cols, ...)``, holds pixel (a, b) of every patch.
     """
     step = grid.stride
     height, width = (grid.rows - 1) * step + 1, (grid.cols - 1) * step + 1
@@ -128,7 +128,7 @@ def sum_blocks(blocks: Tensor) -> Tensor:
 
 
 def offset_extent(grid: PatchGrid, offset: int, length: int, count: int) -> int:
-    """How many of ``count`` patches have their pixel ``offset`` inside a map of ``length`` pixels."""
+    """How many of ``count`` patches have pixel ``offset`` inside a map of ``length`` pixels."""
     return min(count, (length - 1 - offset) // grid.stride + 1)
 
 

@@ -20,7 +20,7 @@ def patch_statistics(blocks: Tensor, grid: PatchGrid) -> tuple[Tensor, Tensor]:
     ``sum of squares in blocks + block size * squares of block means``.
 
     Args:
-        blocks: ``(N, H', W', s, s, C)``, padded to the grid; one pixel of a patch is an s x s block.
+        blocks: ``(N, H', W', s, s, C)``, padded to the grid; a patch's pixel is an s x s block.
         grid: The patches on the H' x W' map.
 
     Returns:
