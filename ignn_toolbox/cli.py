@@ -26,6 +26,7 @@ COMMANDS = (
     ("prepare", "make LR files and training crops; examine folders of data"),
     ("inspect", "draw a patch's neighbours, feature maps, or how a picture repeats itself"),
     ("grid", "train and test the variants that one file names, and print their table"),
+    ("benchmark", "measure time and memory, or predict the memory that a network will take"),
     ("models", "list the models that ship with the package"),
     ("import", "convert a checkpoint of other code into one of this toolbox"),
     ("publish", "put a trained model into a checkout's model zoo"),

@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from .tracing import is_traced
+
 BORDERS = ("symmetric", "replicate")
 BLOCK = 2**17  # values of the output made at a time, so that temporaries stay in the cache
 
@@ -122,7 +124,7 @@ def _resize_axis(x: Tensor, dim: int, length: int, scale: float, border: str) ->
     weights = weights.to(x.device, x.dtype).unsqueeze(-1)
     index = index.to(x.device)
     x = x.contiguous()
-    if torch.compiler.is_compiling():  # blocks would tie the program to one size
+    if is_traced(x):  # blocks would tie the program to one size
         return _weighted_rows(x, weights, index)
     rows = max(1, BLOCK * x.shape[-2] // x.numel())
     blocks = zip(weights.split(rows, 1), index.split(rows, 1), strict=True)
@@ -149,7 +151,7 @@ def _taps(in_length: int, out_length: int, scale: float, border: str) -> tuple[T
     weights = cubic((centre - source) * stretch)
     weights = weights / weights.sum(0)
     source = source.long()
-    if not torch.compiler.is_compiling():  # a compiled program keeps taps of weight zero
+    if not is_traced(weights):  # a compiled program keeps taps of weight zero
         used = (weights != 0).any(1)
         weights, source = weights[used], source[used]
     if border == "replicate":

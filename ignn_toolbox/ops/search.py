@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .graph import PatchGraph
 from .patches import PatchGrid, pad_to_grid
+from .tracing import is_traced
 from .window import WindowMode, check_window, window_size, window_starts
 
 _BLOCK = 16  # side of a query block, in patches
@@ -311,17 +312,10 @@ def _check_maps(queries: Tensor, keys: Tensor) -> None:
         )
     if not queries.is_floating_point():
         raise ValueError(f"queries and keys must be floating point, got {queries.dtype}")
-    if _has_values(queries):
+    if queries.device.type == "cpu" and not is_traced(queries):
         for name, value in (("queries", queries), ("keys", keys)):
             if not torch.isfinite(torch.stack(value.aminmax())).all():  # a sum may overflow
                 raise ValueError(f"{name} {tuple(value.shape)} hold values that are not finite")
-
-
-def _has_values(tensor: Tensor) -> bool:
-    """Whether values can be looked at for free: not while compiling, on an accelerator, or in a
-    dry run on fake tensors."""
-    dry = torch.compiler.is_compiling() or hasattr(tensor, "fake_mode")
-    return tensor.device.type == "cpu" and not dry
 
 
 def _check_count(

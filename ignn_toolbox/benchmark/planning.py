@@ -1,0 +1,97 @@
+"""A config's predicted memory, and its measured memory to compare with."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..engine.config import load_config
+from ..models.embedders import VGGEmbedder
+from ..models.plan import plan_memory
+from ..registry import MODELS
+from .cases import Case, Variant
+from .run import run_case
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to plan.
+
+    Attributes:
+        config: A config file, or the name of a bundled config or zoo model.
+        height: Of the LR image.
+        width: Of the LR image.
+        batch: Number of images.
+        train: Whether a training step with Adam.
+    """
+
+    config: str
+    height: int
+    width: int
+    batch: int
+    train: bool
+
+
+def predict_job(job: Job) -> list[tuple[str, int]]:
+    """`plan_memory` of the config's network.
+
+    Raises:
+        FileNotFoundError: No such config.
+        ValueError: The config is faulty or the image too small.
+    """
+    network, layout = _build(job)
+    return plan_memory(network, job.height, job.width, job.train, job.batch, layout)
+
+
+def measure_job(job: Job) -> int | None:
+    """Peak bytes above the built model of one call, in a process of its own."""
+    case = Case("plan", "model", "", {"network": Variant(job_call(job))}, repeats=1)
+    return run_case(case, torch.get_num_threads()).peak("network")
+
+
+def job_call(job: Job) -> Callable[[bool], Callable[[], object]]:
+    """Makes the call that the job plans, see `Variant.build`."""
+    return _JobCall(job)
+
+
+@dataclass(frozen=True)
+class _JobCall:
+    job: Job
+
+    def __call__(self, tiny: bool) -> Callable[[], object]:
+        job = self.job
+        network, layout = _build(job)
+        height, width = (network.min_size,) * 2 if tiny else (job.height, job.width)
+        image = torch.rand(1 if tiny else job.batch, 3, max(height, 4), max(width, 4))
+        image = image.contiguous(memory_format=layout)
+        if not job.train:
+            return torch.no_grad()(lambda: network(image))
+        wanted = [p for p in network.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(wanted, lr=1e-4)
+
+        def step() -> None:
+            sr = network(image)
+            F.l1_loss(sr, torch.zeros_like(sr)).backward()
+            optimizer.step()
+
+        return step
+
+
+def _build(job: Job) -> tuple[nn.Module, torch.memory_format]:
+    config = load_config(job.config)
+    network = MODELS.build(config.model.network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for part in network.modules():
+            if isinstance(part, VGGEmbedder):  # its weights change no size
+                part.weights = "random"
+                part.init_weights()
+    layout = torch.contiguous_format
+    if config.get("channels_last", False):
+        layout = torch.channels_last
+    return network.train(job.train).to(memory_format=layout), layout

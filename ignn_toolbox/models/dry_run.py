@@ -1,0 +1,187 @@
+"""Running a network without numbers: what it would allocate and which convolutions it would do.
+
+Fake tensors have shapes and no memory, so a dry run of any network at any size takes seconds and
+needs nothing. What operators allocate inside themselves is not seen by it and is added by rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+_FOLD_STRIPS = 8 * 2**20  # what folding gathers at a time, with its products
+_SEARCH_KEYS = 8192  # most keys in one product of the search, and queries in one of its blocks
+_SEARCH_QUERIES = 256
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One call of ``aten::convolution`` or its backward pass.
+
+    Attributes:
+        stage: Where in the network, see `stages`.
+        backward: Whether it is the backward pass.
+        input: Shape ``(N, C, H, W)``.
+        weight: Shape ``(C', C / groups, h, w)``.
+        output: Shape.
+        options: The remaining arguments: bias sizes, stride, padding and so on.
+    """
+
+    stage: str
+    backward: bool
+    input: tuple[int, ...]
+    weight: tuple[int, ...]
+    output: tuple[int, ...]
+    options: tuple[Any, ...]
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications; the backward pass counts those wanted of its two products."""
+        once = torch.Size(self.output).numel() * torch.Size(self.weight[1:]).numel()
+        return once * sum(self.options[-1][:2]) if self.backward else once
+
+
+class DryRun(TorchDispatchMode):
+    """Follows live bytes and convolutions of what runs inside, under `fake_tensors`.
+
+    Attributes:
+        peaks: Most bytes alive during each stage, in the order in which stages were entered.
+        convolutions: In the order of their calls.
+        live: Bytes alive now.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peaks: dict[str, int] = {}
+        self.convolutions: list[Convolution] = []
+        self.live = 0
+        self.stage = "network"
+        self._known: dict[int, weakref.finalize] = {}
+
+    def allocate(self, size: int, scratch: int = 0) -> None:
+        """Count ``size`` bytes that stay, beside ``scratch`` bytes that do not."""
+        self.live += size
+        self.peaks[self.stage] = max(self.peaks.get(self.stage, 0), self.live + scratch)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        out = func(*args, **(kwargs or {}))
+        size = sum(self._new(t) for t in tree_leaves(out) if isinstance(t, Tensor))
+        name = func._schema.name
+        if name in ("aten::convolution", "aten::convolution_backward"):
+            self._record(name, args, out)
+        self.allocate(size, _scratch(name, args, out))
+        return out
+
+    def _new(self, tensor: Tensor) -> int:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._known:
+            return 0
+        self._known[key] = weakref.finalize(storage, self._free, key, storage.nbytes())
+        return storage.nbytes()
+
+    def _free(self, key: int, size: int) -> None:
+        del self._known[key]
+        self.live -= size
+
+    def _record(self, name: str, args: tuple, out: Any) -> None:
+        backward = name == "aten::convolution_backward"
+        if backward:
+            grad, image, weight, *rest = args
+        else:
+            image, weight, bias, *rest = args
+            grad, rest = out, [None if bias is None else bias.shape, *rest]
+        options = tuple(tuple(o) if isinstance(o, list | torch.Size) else o for o in rest)
+        shapes = (tuple(t.shape) for t in (image, weight, grad))
+        self.convolutions.append(Convolution(self.stage, backward, *shapes, options))
+
+
+def fake_tensors() -> contextlib.AbstractContextManager:
+    """Inside, new tensors are fake; a network's own parameters are taken as they are."""
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+@contextlib.contextmanager
+def stages(network: nn.Module, run: DryRun) -> Iterator[None]:
+    """Name the stages of a run after the network's parts.
+
+    A part is a child of the network; the items of a list are one part (``blocks``); the children of
+    the aggregator are parts of their own (``aggregator.embedder``).
+    """
+    parts: list[tuple[str, nn.Module]] = []
+    for name, child in network.named_children():
+        items = list(child) if isinstance(child, nn.ModuleList) else [child]
+        parts += [(name, item) for item in items]
+        if name == "aggregator":
+            parts += [(f"{name}.{inner}", part) for inner, part in child.named_children()]
+    outer: list[str] = []
+
+    def enter(name: str) -> Callable:
+        def hook(module: nn.Module, args: Any) -> None:
+            outer.append(run.stage)
+            run.stage = name
+
+        return hook
+
+    def leave(module: nn.Module, args: Any, out: Any) -> None:
+        run.stage = outer.pop()
+
+    handles = [part.register_forward_pre_hook(enter(name)) for name, part in parts]
+    handles += [part.register_forward_hook(leave) for _, part in parts]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _scratch(name: str, args: tuple, out: Any) -> int:
+    """Bytes that an operator allocates and frees inside itself, as measured on the CPU."""
+    if name == "aten::convolution":
+        image, weight = args[:2]
+        if image.is_contiguous(memory_format=torch.channels_last):
+            return _bytes(weight)  # reordered
+        if weight.shape[-1] == 1:
+            return 0
+        return max(_bytes(image) + _bytes(weight), _bytes(out))
+    if name == "aten::convolution_backward":
+        grad, image, weight = args[:3]
+        if image.is_contiguous(memory_format=torch.channels_last):
+            return 2 * _bytes(weight)
+        return _bytes(grad) + _bytes(image) + 2 * _bytes(weight)
+    if name in ("ignn_toolbox::fold_patches", "ignn_toolbox::fold_region"):
+        return _bytes(out) // args[0].shape[3] ** 2 + _FOLD_STRIPS
+    if name == "ignn_toolbox::nearest":
+        return _search_scratch(*args)
+    return 0
+
+
+def _search_scratch(
+    queries: Tensor,
+    keys: Tensor,
+    scale: int,
+    k: int,
+    window: int | None,
+    mode: str,
+    size: int,
+    *_: Any,
+) -> int:
+    copies = 4 * (queries[0].numel() + keys[0].numel())
+    most = keys.shape[-2] * keys.shape[-1] // 4 if window is None else (window + 16) ** 2
+    together = min(most, _SEARCH_KEYS)
+    depth = queries.shape[1] * size**2
+    # a block of queries and its keys, each times the patch; scores, packed and sorted
+    return copies + 4 * depth * (together + _SEARCH_QUERIES) + 28 * together * _SEARCH_QUERIES

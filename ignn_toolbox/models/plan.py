@@ -1,0 +1,95 @@
+"""How much memory a network will take, before anything runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from .dry_run import Convolution, DryRun, fake_tensors, stages
+
+
+def plan_memory(
+    network: nn.Module,
+    height: int,
+    width: int,
+    train: bool = False,
+    batch: int = 1,
+    memory_format: torch.memory_format = torch.contiguous_format,
+) -> list[tuple[str, int]]:
+    """Predict the memory that a network takes beside its parameters, on the CPU in float32.
+
+    The network runs dry, on tensors without values. With ``train`` it is a first training step: the
+    forward and backward pass of an L1 loss and Adam's update, which makes gradients and moments.
+
+    Args:
+        network: A backbone, in train or eval mode, with parameters on the CPU.
+        height: Height of the LR image in pixels.
+        width: Its width.
+        train: Whether to plan a training step rather than inference.
+        batch: Number of images.
+        memory_format: Of the input; give the parameters' own.
+
+    Returns:
+        Name of every stage and the most bytes alive during it, in the order of first entry. The
+        largest is what the whole needs.
+
+    Raises:
+        ValueError: The image is too small for the network.
+    """
+    run = DryRun()
+    shape = (batch, 3, height, width)
+    with fake_tensors(), stages(network, run), torch.set_grad_enabled(train):
+        image = torch.empty(shape).contiguous(memory_format=memory_format)
+        with run:
+            _training_step(network, image, run) if train else network(image)
+    return list(run.peaks.items())
+
+
+def list_convolutions(
+    network: nn.Module, shape: tuple[int, int, int, int], train: bool = False
+) -> list[Convolution]:
+    """All convolutions of one call of a network on ``(N, 3, H, W)`` images; of a step if ``train``.
+
+    They are those of the plain arithmetic: nothing is computed twice to save memory.
+    """
+    run = DryRun()
+    with (
+        fake_tensors(),
+        stages(network, run),
+        keeping_everything(network),
+        torch.set_grad_enabled(train),
+    ):
+        image = torch.empty(shape)
+        with run:
+            _training_step(network, image, run) if train else network(image)
+    return run.convolutions
+
+
+@contextlib.contextmanager
+def keeping_everything(network: nn.Module) -> Iterator[None]:
+    """Set ``memory='fast'`` on all parts that have the setting, for a while."""
+    parts = [(part, part.memory) for part in network.modules() if hasattr(part, "memory")]
+    try:
+        for part, _ in parts:
+            part.memory = "fast"
+        yield
+    finally:
+        for part, setting in parts:
+            part.memory = setting
+
+
+def _training_step(network: nn.Module, image: torch.Tensor, run: DryRun) -> None:
+    sr = network(image)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    run.stage = "loss"
+    loss = (sr - torch.zeros_like(sr)).abs().mean()
+    del sr
+    run.stage = "backward"
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    run.stage = "optimizer"
+    sizes = [g.numel() * g.element_size() for g in gradients if g is not None]
+    # Adam's two moments stay; its denominator is made for one parameter after the other
+    run.allocate(2 * sum(sizes), 2 * max(sizes))
