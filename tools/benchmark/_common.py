@@ -1,0 +1,42 @@
+"""What the benchmark scripts share: drawn training data and tables on disk."""
+
+import csv
+import datetime
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ignn_toolbox.datasets.image_io import write_bytes, write_image
+
+
+def draw_data(root: Path, images: int = 8, size: int = 240) -> None:
+    """Draws smooth random pictures into the layout of ``configs/_base_/datasets/bsds_t91.py``."""
+    rng = np.random.default_rng(0)
+    names = [f"train/BSDS399/{index:03d}" for index in range(images)] + ["train/T91/t0"]
+    for name in [*names, "train/BSDS399/held_out"]:
+        coarse = torch.from_numpy(rng.random((1, 3, size // 8, size // 8)))
+        fine = torch.nn.functional.interpolate(coarse, size=(size, size), mode="bicubic")
+        pixels = (fine[0].permute(1, 2, 0).clamp(0, 1) * 255).byte().numpy()
+        write_image(root / f"{name}.png", pixels)
+    write_bytes(root / "train/bsds399_val20.txt", b"held_out\n")
+
+
+def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes rows as CSV, with the machine and the versions in each."""
+    machine = {
+        "date": datetime.date.today().isoformat(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], *machine], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | machine for row in rows)
+    partial.replace(path)

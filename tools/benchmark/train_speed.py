@@ -1,0 +1,131 @@
+"""How much of its time `ignn train` spends in the network.
+
+Trains a small network and, in turns within the same run, the same network in a bare loop on random
+tensors; prints iterations per second of both, their ratio and the toolbox's milliseconds.
+
+    python tools/benchmark/train_speed.py --threads 1 --out benchmarks/results/train_speed.csv
+"""
+
+import argparse
+import copy
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from _common import draw_data, write_table
+from mmengine.hooks import Hook
+
+from ignn_toolbox.engine.config import load_config
+from ignn_toolbox.engine.train import train
+from ignn_toolbox.registry import HOOKS
+
+CHUNK = 25
+
+
+@HOOKS.register_module()
+class BareLoopHook(Hook):
+    """After each chunk of iterations, times as many of a bare loop.
+
+    Args:
+        out: JSON file for the seconds of every chunk.
+    """
+
+    priority = "LOWEST"
+
+    def __init__(self, out: str) -> None:
+        self.out = Path(out)
+
+    def before_train(self, runner: Any) -> None:
+        config = runner.cfg
+        self.model = copy.deepcopy(runner.bare_model)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-4)
+        shape = (config.train_dataloader.batch_size, 3, config.lq_size, config.lq_size)
+        scale = self.model.scale
+        self.lq = torch.rand(shape)
+        self.gt = torch.rand((*shape[:2], scale * shape[2], scale * shape[3]))
+        self.seconds: dict[str, list[tuple[float, float]]] = {"ignn train": [], "bare loop": []}
+        self.begun: tuple[float, float] | None = None
+
+    def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
+        if (runner.iter + 1) % CHUNK:
+            return
+        if self.begun is not None:
+            self.seconds["ignn train"].append(elapsed(self.begun))
+            self.seconds["bare loop"].append(self._bare())
+        self.begun = clocks()
+
+    def after_train(self, runner: Any) -> None:
+        self.out.write_text(json.dumps(self.seconds))
+
+    def _bare(self) -> tuple[float, float]:
+        begun = clocks()
+        for _ in range(CHUNK):
+            loss = torch.nn.functional.l1_loss(self.model.network(self.lq), self.gt)
+            loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return elapsed(begun)
+
+
+def clocks() -> tuple[float, float]:
+    """Wall time, and the processor time of this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def elapsed(begun: tuple[float, float]) -> tuple[float, float]:
+    """Wall and processor seconds since :func:`clocks` was read."""
+    return tuple(now - then for now, then in zip(clocks(), begun, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", default="edsr-tiny_x2c32b8_1xb16-7k_bsds-t91")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--crop", type=int, default=24, help="side of an LR crop")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, help="CSV file")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        draw_data(Path(folder))
+        options = {
+            "batch_size": args.batch,
+            "lq_size": args.crop,
+            "train_cfg.max_iters": CHUNK * (args.rounds + 2),
+            "train_cfg.val_interval": CHUNK * (args.rounds + 2),
+            "train_dataloader.num_workers": args.workers,
+            "custom_hooks": [dict(type="BareLoopHook", out=f"{folder}/seconds.json")],
+        }
+        train(load_config(args.config, options, data_root=folder), work_dir=Path(folder, "run"))
+        seconds = json.loads(Path(folder, "seconds.json").read_text())
+    ours, bare = (median(seconds["ignn train"], 0), median(seconds["bare loop"], 0))
+    ours_cpu, bare_cpu = (median(seconds["ignn train"], 1), median(seconds["bare loop"], 1))
+    row = {
+        "config": args.config,
+        "batch": args.batch,
+        "crop": args.crop,
+        "workers": args.workers,
+        "ignn_train_it_per_s": round(1 / ours, 2),
+        "bare_it_per_s": round(1 / bare, 2),
+        "ratio": round(bare / ours, 3),
+        "overhead_ms": round(1000 * (ours - bare), 2),
+        "overhead_cpu_ms": round(1000 * (ours_cpu - bare_cpu), 2),
+    }
+    print(row)
+    if args.out:
+        write_table(args.out, [row])
+
+
+def median(times: list[tuple[float, float]], clock: int) -> float:
+    """Median seconds of an iteration by one of the clocks."""
+    return statistics.median(pair[clock] for pair in times) / CHUNK
+
+
+if __name__ == "__main__":
+    main()
