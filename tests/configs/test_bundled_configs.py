@@ -9,7 +9,7 @@ import torch
 
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.registry import MODELS
-from ignn_toolbox.zoo import bundled_configs
+from ignn_toolbox.zoo import bundled_configs, configs_dir
 
 CONFIGS = bundled_configs()
 
@@ -119,3 +119,20 @@ def test_both_recipes_train_the_same_network(scale):
         )
     ]
     assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(
+    "page", sorted(configs_dir().glob("*/README.md")), ids=lambda p: p.parent.name
+)
+def test_page_names_configs_that_exist(page):
+    named = re.findall(r"`([a-z0-9_-]+_(?:div2k|bsds-t91))`", page.read_text())
+    assert [name for name in named if name not in CONFIGS] == []
+
+
+@pytest.mark.parametrize("page", ["ablation", "ablation_tiny"])
+def test_page_of_the_ablations_is_complete(page):
+    text = (configs_dir() / page / "README.md").read_text()
+    text = text.replace("...k", "ignn-tiny_x2c32b8k").replace("_...`", "_x2c32b8k5d30`")
+    names = [path.stem for path in (configs_dir() / page).glob("*.py")]
+    short = [name.removesuffix("_1xb16-2k_bsds-t91") for name in names]
+    assert [name for name in short if f"`{name}`" not in text] == []
