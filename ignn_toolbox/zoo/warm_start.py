@@ -71,7 +71,15 @@ class Pretrained:
         self.checkpoint = checkpoint
 
     def __call__(self, module: nn.Module) -> None:
-        print_log(str(warm_start(module, self.checkpoint)), logger="current")
+        try:
+            result = warm_start(module, self.checkpoint)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"the training is to start from other weights, but {error} (--cfg-options "
+                "model.network.init_cfg.checkpoint=PATH; model.network.init_cfg=None starts from "
+                "random weights)"
+            ) from error
+        print_log(str(result), logger="current")
         if hasattr(module, "_params_init_info"):
             update_init_info(module, init_info=f"Pretrained: {self.checkpoint}")
 
@@ -138,7 +146,7 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
     if path.is_file():
         return path
     if path.suffix:
-        raise FileNotFoundError(f"checkpoint {path} does not exist")
+        raise FileNotFoundError(f"checkpoint {path} does not exist; give a file or a zoo name")
     _, shipped = resolve(str(checkpoint))
     if shipped is None:
         raise FileNotFoundError(f"{checkpoint} is a config without weights; name a checkpoint")

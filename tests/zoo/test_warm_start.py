@@ -111,3 +111,9 @@ def test_nothing_that_fits_is_an_error(trained, tmp_path):
         warm_start(MODELS.build(edsr()), tmp_path / "none.pth")
     with pytest.raises(FileNotFoundError, match="no model or config"):
         warm_start(MODELS.build(edsr()), "no_such_model")
+
+
+def test_missing_start_of_a_training_says_how_to_name_or_drop_it(tmp_path):
+    network = MODELS.build(edsr(init_cfg={"type": "Pretrained", "checkpoint": "none.pth"}))
+    with pytest.raises(FileNotFoundError, match=r"none\.pth does not exist.*init_cfg=None"):
+        network.init_weights()
