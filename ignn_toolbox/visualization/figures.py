@@ -16,6 +16,7 @@ from .inspection import Query
 
 FORMATS = (".png", ".pdf")
 _QUERY = "red"
+_NEIGHBORS = ("C0", "C1", "C2", "C4", "C5", "C6", "C8", "C9")
 _DPI = 150
 
 
@@ -30,7 +31,7 @@ def draw_query(query: Query) -> Figure:
     figure = Figure(figsize=(max(8, 1.4 * (count + 1)), 6.5), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=(2.4, 1))
     lr, searched = above.subplots(1, 2)
-    colours = [f"C{rank % 10}" for rank in range(count)]
+    colours = [_NEIGHBORS[rank % len(_NEIGHBORS)] for rank in range(count)]
     _show(lr, query.image, "LR image: query and aggregated patches")
     _show(searched, query.searched, "searched image: neighbours")
     for rank, colour in enumerate(colours):
