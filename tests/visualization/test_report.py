@@ -201,6 +201,7 @@ def test_page_in_a_browser(page) -> None:
     assert page.run(transforms) != whole
     page.press("g")
     page.wait(lambda: page.run("document.querySelectorAll('#stage .pane').length") == 4)
+    assert page.run("document.getElementById('slider').offsetParent") is None  # not shown
     page.press("+")
     page.press("ArrowLeft")
     moved = page.run(transforms)
