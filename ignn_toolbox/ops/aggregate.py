@@ -210,6 +210,13 @@ class _Job:
     plan: NeighborPlan
     memory_format: torch.memory_format
 
+    def bands(self) -> list[tuple[int, int]]:
+        """First and last row of each band; one for all rows in a program that serves any size."""
+        height, step = self.neighbors.grid.height, self.plan.band
+        if torch.compiler.is_compiling():
+            return [(0, height)]
+        return [(top, min(top + step, height)) for top in range(0, height, step)]
+
     def accumulate(self, weights_lr: Tensor, weights_hr: Tensor) -> tuple[Tensor, Tensor]:
         """Both sums, band by band, without gradient."""
         grid, rows = self.neighbors.grid, self.neighbors.rows
@@ -217,8 +224,7 @@ class _Job:
         hr = rows.new_zeros(n, grid.height, s, grid.width, s, c)
         lr: Tensor | None = None
         for rank in range(weights_lr.shape[1]):
-            for top in range(0, grid.height, self.plan.band):
-                bottom = min(top + self.plan.band, grid.height)
+            for top, bottom in self.bands():
                 first = max(0, top - self.halo)
                 last = min(grid.height, bottom + self.halo)
                 folded = self.neighbors.fold_region(
@@ -261,7 +267,8 @@ class _Job:
 
     def run(self, rank: int) -> tuple[Tensor, Tensor]:
         """A neighbour's map as a leaf, and its embedding as a function of it."""
-        image = self.lay_out(self.neighbors.fold(rank)).requires_grad_()
+        whole = Region.whole(self.neighbors.grid)
+        image = self.lay_out(self.neighbors.fold_region(rank, whole)).requires_grad_()
         with torch.enable_grad():
             return image, self.embed(image)
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .patches import PatchGrid, Region, overlap_weights
+from .tracing import is_traced
 
 _STRIP = 2**19  # elements gathered at a time on the CPU, to stay in its cache
 _STRIP_ACCELERATOR = 2**26
@@ -102,6 +103,8 @@ def fold_region(
     ``starts``, ``gain`` and ``offset`` hold only the queries that touch the region
     (``region.queries(grid)``).
     """
+    if not is_traced(rows):
+        return _fold(rows, starts, gain, offset, grid, region)
     sides = [grid.height, grid.width, grid.size, grid.stride]
     place = [region.top, region.left, region.height, region.width]
     return _fold_region(rows, starts, gain, offset, sides, place)

@@ -66,7 +66,8 @@ def search(
         stride,
         exclude_self,
     )
-    index, distance = nearest(
+    find = nearest_operator if is_traced(queries) else nearest
+    index, distance = find(
         queries.detach(),
         keys.detach(),
         scale,
@@ -80,7 +81,6 @@ def search(
     return PatchGraph(index, distance, query_grid, key_grid, scale)
 
 
-@torch.library.custom_op("ignn_toolbox::nearest", mutates_args=())
 def nearest(
     queries: Tensor,
     keys: Tensor,
@@ -92,7 +92,7 @@ def nearest(
     stride: int,
     exclude_self: bool,
 ) -> tuple[Tensor, Tensor]:
-    """`search` without checks, opaque to the compiler: index int64 and distance float32."""
+    """`search` without checks: index int64 and distance float32."""
     query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
     key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
     plan = _plan(query_grid, key_grid, scale, window, window_mode, exclude_self)
@@ -106,7 +106,11 @@ def nearest(
     return index, distance
 
 
-@nearest.register_fake
+# What a compiler sees; called directly it costs a second, as its first call imports the compiler.
+nearest_operator = torch.library.custom_op("ignn_toolbox::nearest", nearest, mutates_args=())
+
+
+@nearest_operator.register_fake
 def _(queries, keys, scale, num_neighbors, window, window_mode, patch_size, stride, exclude_self):  # type: ignore[no-untyped-def]
     rows, cols = (-(-(length - patch_size) // stride) + 1 for length in queries.shape[-2:])
     shape = (queries.shape[0], rows, cols, num_neighbors)

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ignn_toolbox.ops import PatchGrid, reference, search, window_starts
-from ignn_toolbox.ops.search import nearest
+from ignn_toolbox.ops.search import nearest_operator
 
 
 @st.composite
@@ -157,7 +157,7 @@ def test_search_is_no_part_of_the_graph_of_gradients():
 @pytest.mark.parametrize("window", [None, 2])
 def test_custom_op_is_well_formed(window):
     arguments = (_textured(2, 3, 13, 12), _textured(2, 3, 6, 6), 2, 3, window, "centred", 3, 2)
-    torch.library.opcheck(nearest, (*arguments, False))
+    torch.library.opcheck(nearest_operator, (*arguments, False))
 
 
 @pytest.mark.parametrize(
