@@ -73,7 +73,12 @@ def test(
             model=name or stem,
             scale=network_scale(config) or runner.bare_model.scale,
             records=_records(runner.test_loop.evaluators),
-            info={"config": str(config.filename), **weights, "left_out": absent},
+            info={
+                "config": str(config.filename),
+                **weights,
+                "left_out": absent,
+                **_folders(runner, Path(config.work_dir, "images") if save_images else None),
+            },
         )
         write_results(config.work_dir, results)
         return results

@@ -43,6 +43,10 @@ def test_every_present_set_is_scored_image_by_image(
         "Urban100",
         "Manga109",
     ]
+    # What comparisons and reports look for.
+    for dataset in ("Set5", "Set14"):
+        assert content["info"]["gt_dirs"][dataset] == str(data_root / "bench" / dataset)
+        assert content["info"]["sr_dirs"][dataset] == str(tmp_path / "out/images" / dataset)
 
 
 def test_validation_covers_several_sets_too(train, tmp_path: Path) -> None:
