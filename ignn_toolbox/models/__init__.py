@@ -1,7 +1,7 @@
 """Networks and what they are made of; importing this registers all of them."""
 
 from .aggregators import Aggregated, Aggregator, GraphAgg, NonLocal, SameScaleKNN
-from .backbones import EDSR, RCAN, Backbone, GraphAggStar
+from .backbones import EDSR, RCAN, Backbone, Bicubic, GraphAggStar
 from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
@@ -13,6 +13,7 @@ __all__ = [
     "Aggregated",
     "Aggregator",
     "Backbone",
+    "Bicubic",
     "CNNEmbedder",
     "CharbonnierLoss",
     "GraphAgg",

@@ -1,0 +1,10 @@
+# The shipped ignn_tiny_x2: the graph is put into the trained edsr_tiny_x2, and both train on.
+_base_ = [
+    "../_base_/models/ignn_tiny.py",
+    "../_base_/datasets/bsds_t91.py",
+    "../_base_/datasets/benchmarks.py",
+    "../_base_/schedules/tiny_finetune.py",
+    "../_base_/runtime/default.py",
+]
+model = dict(network=dict(init_cfg=dict(type="Pretrained", checkpoint="edsr_tiny_x2")))
+train_cfg = dict(max_iters=1_500, val_interval=250)
