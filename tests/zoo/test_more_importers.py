@@ -149,3 +149,21 @@ def test_networks_are_of_the_registered_kinds(rcan_golden, tmp_path):
     assert isinstance(import_checkpoint(tmp_path / "rcan.pt"), RCAN)
     torch.save({"params": _edsr_state(["upsample.0"], 2)}, tmp_path / "edsr.pth")
     assert isinstance(import_checkpoint(tmp_path / "edsr.pth"), EDSR)
+
+
+def test_rcan_with_another_res_scale_is_refused(rcan_golden, tmp_path):
+    torch.save({"params": _basicsr_rcan(_weights(rcan_golden))}, tmp_path / "rcan.pth")
+    with pytest.raises(ValueError, match="res_scale=0.1 cannot be imported"):
+        import_checkpoint(tmp_path / "rcan.pth", res_scale=0.1)
+
+
+@pytest.mark.parametrize("kind", ["BasicSR's EDSR", "MMagic's EDSR", "BasicSR's RCAN"])
+def test_nearest_kind_of_a_file_that_lacks_a_layer_is_named(kind, rcan_golden, tmp_path):
+    stage = "upsample.0.upsample_conv" if kind.startswith("MMagic") else "upsample.0"
+    state = _edsr_state([stage], 2)
+    if kind.endswith("RCAN"):
+        state = _basicsr_rcan(_weights(rcan_golden))
+    broken = {k: v for k, v in state.items() if not k.startswith("conv_after_body")}
+    torch.save({"params": broken}, tmp_path / "net.pth")
+    with pytest.raises(ValueError, match=f"no known kind.*nearest is {kind}"):
+        import_checkpoint(tmp_path / "net.pth")

@@ -28,7 +28,13 @@ _PARTS = {
 
 
 def describe(state: dict[str, Tensor], options: Any) -> dict[str, Any]:
-    """Config of the network; the code's res_scale is 1 in its published models."""
+    """Config of the network; the code's res_scale is 1 in its published models.
+
+    Raises:
+        ValueError: Another res_scale is asked for, which the network here does not have.
+    """
+    if options.res_scale not in (None, 1):
+        raise ValueError(f"an RCAN with res_scale={options.res_scale} cannot be imported, only 1")
     channels = state["conv_first.weight"].shape[0]
     squeeze = state["body.0.residual_group.0.rcab.3.attention.1.weight"]
     return {
