@@ -1,4 +1,5 @@
-# The shipped ignn_tiny_x2: the graph is put into the trained edsr_tiny_x2, and both train on.
+# ignn_tiny_x2, which ships, and the base of configs/ablation_tiny: the graph is put into the
+# trained edsr_tiny_x2, and both train on.
 _base_ = [
     "../_base_/models/ignn_tiny.py",
     "../_base_/datasets/bsds_t91.py",
@@ -7,4 +8,3 @@ _base_ = [
     "../_base_/runtime/default.py",
 ]
 model = dict(network=dict(init_cfg=dict(type="Pretrained", checkpoint="edsr_tiny_x2")))
-train_cfg = dict(max_iters=1_500, val_interval=250)
