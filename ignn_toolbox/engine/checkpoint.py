@@ -25,7 +25,7 @@ from mmengine.runner import CheckpointLoader
 try:
     from numpy._core import multiarray
 except ImportError:  # numpy 1.x
-    from numpy.core import multiarray
+    from numpy.core import multiarray  # type: ignore[no-redef]
 
 _GETATTR_ALLOWED = frozenset(
     [(HistoryBuffer, name) for name in ("min", "max", "current", "mean")]

@@ -94,7 +94,7 @@ def dataloaders(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
     """Each dataloader section with its place: ``train_dataloader``, ``test_dataloader[0]``, ..."""
     for key in _DATALOADERS:
         section = config.get(key)
-        if isinstance(section, Mapping):
+        if isinstance(section, dict):
             yield key, section
         for index, item in enumerate(section if isinstance(section, list) else []):
             yield f"{key}[{index}]", item

@@ -118,8 +118,7 @@ def check_config(config: Mapping[str, Any]) -> None:
         _check_keys(config.get(key) or {}, allowed, key)
     for key in _DATALOADERS:
         for place, loader in _each(config.get(key), key):
-            allowed = {*_parameters(DataLoader.__init__), *_DATALOADER_EXTRAS}
-            _check_keys(loader, allowed, place)
+            _check_keys(loader, {*_parameters(DataLoader.__init__), *_DATALOADER_EXTRAS}, place)
             _check_children(loader, DATASETS, place)
     for key, registry in _COMPONENTS.items():
         _check_component(config.get(key), registry, key)
@@ -137,7 +136,7 @@ def accepted_keys(component: Any) -> set[str] | None:
     for base in component.__mro__[:-1]:
         if "__init__" not in vars(base):
             continue
-        parameters = _parameters(base.__init__)
+        parameters = _parameters(vars(base)["__init__"])
         names.update(parameters)
         if base is nn.Module or not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             return names

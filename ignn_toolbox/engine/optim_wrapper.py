@@ -152,8 +152,10 @@ class SafeOptimWrapper(OptimWrapper):
             if not math.isfinite(value):
                 return f"the {name} is not finite"
             recent = self._recent[name]
-            bound = self.max_ratio * statistics.median(recent) if len(recent) >= _WARM_UP else None
-            if bound is not None and value > bound:
+            if self.max_ratio is None or len(recent) < _WARM_UP:
+                continue
+            bound = self.max_ratio * statistics.median(recent)
+            if value > bound:
                 return f"the {name} {value:.4g} is above {bound:.4g}"
         return None
 

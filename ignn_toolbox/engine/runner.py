@@ -35,6 +35,7 @@ class TrainingRunner(Runner):
         latest_metrics: Figures of the last validation; they travel in the checkpoint.
     """
 
+    _has_loaded: bool
     allow_config_change: bool = False
     latest_metrics: dict[str, float] = {}
 
