@@ -5,4 +5,3 @@ _base_ = [
     "../_base_/schedules/edsr_300k.py",
     "../_base_/runtime/default.py",
 ]
-

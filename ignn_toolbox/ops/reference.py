@@ -44,8 +44,8 @@ def search(
     exclude_self: bool = False,
 ) -> PatchGraph:
     """`ops.search` by the whole distance matrix and a stable sort."""
-    query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
-    key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
+    query_grid = PatchGrid(queries.shape[-2], queries.shape[-1], patch_size, stride)
+    key_grid = PatchGrid(keys.shape[-2], keys.shape[-1], patch_size, stride)
     q = patches(queries, query_grid).flatten(2)
     a = patches(keys, key_grid).flatten(2)
     distance = (q[:, :, None] - a[:, None]).square().sum(-1)

@@ -106,11 +106,12 @@ def _passes(
     if x.dim() < 2 or not x.numel():
         shape = tuple(x.shape)
         raise ValueError(f"images (..., H, W) with at least one pixel are needed, got {shape}")
-    if size is None:
+    if scale is not None:
         if not 0 < scale < math.inf:
             raise ValueError(f"scale must be positive, got {scale}")
         passes = [(dim, math.ceil(scale * x.shape[dim]), float(scale)) for dim in (-2, -1)]
     else:
+        assert size is not None
         if min(size) < 1:
             raise ValueError(f"size must be at least 1x1, got {size}")
         passes = [(dim, size[dim], size[dim] / x.shape[dim]) for dim in (-2, -1)]

@@ -93,8 +93,8 @@ def nearest(
     exclude_self: bool,
 ) -> tuple[Tensor, Tensor]:
     """`search` without checks: index int64 and distance float32."""
-    query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
-    key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
+    query_grid = PatchGrid(queries.shape[-2], queries.shape[-1], patch_size, stride)
+    key_grid = PatchGrid(keys.shape[-2], keys.shape[-1], patch_size, stride)
     plan = _plan(query_grid, key_grid, scale, window, window_mode, exclude_self)
     shape = (queries.shape[0], query_grid.rows, query_grid.cols, num_neighbors)
     index = torch.empty(shape, dtype=torch.int64, device=queries.device)
@@ -291,8 +291,8 @@ def check_search(
         ValueError: As `search`.
     """
     _check_maps(queries, keys)
-    query_grid = PatchGrid(*queries.shape[-2:], size=patch_size, stride=stride)
-    key_grid = PatchGrid(*keys.shape[-2:], size=patch_size, stride=stride)
+    query_grid = PatchGrid(queries.shape[-2], queries.shape[-1], patch_size, stride)
+    key_grid = PatchGrid(keys.shape[-2], keys.shape[-1], patch_size, stride)
     check_window(window, window_mode)
     _check_count(num_neighbors, query_grid, key_grid, scale, window, exclude_self)
     if exclude_self and query_grid != key_grid:

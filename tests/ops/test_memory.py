@@ -23,8 +23,8 @@ def test_words_choose_between_keeping_and_computing_again():
 def test_a_budget_in_bytes_is_spent_on_bands_and_then_on_keeping():
     least = smallest_budget(SHAPE, 2)
     tight, roomy = (plan_neighbors(n, SHAPE, 2, 5) for n in (least, least + kept_bytes(5)))
-    assert tight.band == 32 and not tight.keep
-    assert roomy.band == 100 and roomy.keep
+    assert (tight.band, tight.keep) == (32, False)
+    assert (roomy.band, roomy.keep) == (100, True)
 
 
 def test_an_impossible_budget_says_the_least_possible():
