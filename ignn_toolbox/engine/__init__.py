@@ -1,6 +1,7 @@
 """What mmengine's runner needs from us: loops, checkpoints, hooks, and the start of a run."""
 
 from .checkpoint import use_safe_loading
+from .comparison_hook import ComparisonHook
 from .hooks import (
     InterruptHook,
     IterationTimer,
@@ -16,6 +17,7 @@ from .sampler import IterationSampler
 from .visualizer import RunRecorder
 
 __all__ = [
+    "ComparisonHook",
     "InterruptHook",
     "IterationSampler",
     "IterationTimer",

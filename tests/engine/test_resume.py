@@ -67,7 +67,13 @@ VARIANTS = {
 EVERY_SECOND = {"default_hooks.checkpoint.interval": 2}
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+QUICK = ("plain", "two workers", "ema", "accumulation", "fp16")
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS],
+)
 def test_a_killed_run_continues_bit_for_bit(train, tmp_path: Path, variant: str) -> None:
     options = VARIANTS[variant]
     train(tmp_path / "whole", options)

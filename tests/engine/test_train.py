@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
+from ignn_toolbox.datasets.image_io import read_image
 from ignn_toolbox.engine.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
@@ -178,3 +180,42 @@ def test_the_command_trains_and_names_the_way_to_go_on(
     status, _, err = cli("train", config_file, "--cfg-options", "model.network.chanels=3")
     assert status == 1
     assert "did you mean `channels`" in err
+
+
+def test_sample_pictures_are_recorded_at_their_interval(train, data_root, tmp_path: Path) -> None:
+    options = {"train_cfg.val_interval": 2}
+    options["default_hooks.samples"] = dict(type="ComparisonHook", pictures=1, interval=2)
+    train(tmp_path, options)
+    pictures = sorted(tmp_path.glob("*/vis_data/vis_image/*.png"))
+    assert [p.stem for p in pictures] == ["bsds399_val20_held_out_2", "bsds399_val20_held_out_6"]
+    strip = read_image(pictures[0])
+    gt = read_image(data_root / "train/BSDS399/held_out.png")
+    assert strip.shape == (40, 3 * 44, 3)
+    assert (strip[:, 2 * 44 :] == gt).all()
+
+
+def test_tensorboard_gets_losses_rates_figures_and_pictures(
+    train, repo_dir: Path, tmp_path: Path
+) -> None:
+    loader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    base = Config.fromfile(repo_dir / "configs/_base_/runtime/tensorboard.py")
+    options = {"default_hooks.samples": base.default_hooks.samples}
+    train(tmp_path, options | {"visualizer.vis_backends": base.visualizer.vis_backends})
+    (folder,) = tmp_path.glob("*/vis_data")
+    events = loader.EventAccumulator(str(folder)).Reload()
+    tags = events.Tags()
+    wanted = {"loss", "lr", "bsds399_val20/PSNR", "bsds399_val20/SSIM", "memory"}
+    assert wanted <= set(tags["scalars"])
+    assert tags["images"] == ["bsds399_val20_held_out"]
+    assert [event.step for event in events.Scalars("bsds399_val20/PSNR")] == [4, 8]
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_to_nearly_the_same_weights(train, tmp_path: Path) -> None:
+    pytest.importorskip("torch._inductor")
+    for compiled in (False, True):
+        train(tmp_path / str(compiled), {"compile": compiled})
+    a, b = (load_checkpoint(tmp_path / n / "iter_8.pth")["state_dict"] for n in ("False", "True"))
+    assert a.keys() == b.keys()
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-3, atol=1e-5)

@@ -8,6 +8,7 @@ tiny network is stepped, and the file says so by its device column.
 
 import argparse
 import itertools
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -101,7 +102,9 @@ def build_step(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
     restorer = MODELS.build(config.model)
+    logging.disable(logging.INFO)  # mmengine lists every tensor that it initialises
     restorer.init_weights()
+    logging.disable(logging.NOTSET)
     network: nn.Module = restorer.network.to(device).train()
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
