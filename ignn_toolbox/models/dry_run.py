@@ -19,8 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 _FOLD_STRIPS = 8 * 2**20  # what folding gathers at a time, with its products
-_SEARCH_KEYS = 8192  # most keys in one product of the search, and queries in one of its blocks
-_SEARCH_QUERIES = 256
+_SEARCH_KEYS = 8192  # most keys in one product of the search
+_BLOCK = 16  # side of its blocks of queries
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _scratch(name: str, args: tuple, out: Any) -> int:
             return 2 * _bytes(weight)
         return _bytes(grad) + _bytes(image) + 2 * _bytes(weight)
     if name in ("ignn_toolbox::fold_patches", "ignn_toolbox::fold_region"):
-        return _bytes(out) // args[0].shape[3] ** 2 + _FOLD_STRIPS
+        return _bytes(out) // args[0].shape[3] ** 2 + min(_FOLD_STRIPS, 2 * _bytes(out))
     if name == "ignn_toolbox::nearest":
         return _search_scratch(*args)
     return 0
@@ -177,11 +177,13 @@ def _search_scratch(
     window: int | None,
     mode: str,
     size: int,
+    stride: int,
     *_: Any,
 ) -> int:
     copies = 4 * (queries[0].numel() + keys[0].numel())
-    most = keys.shape[-2] * keys.shape[-1] // 4 if window is None else (window + 16) ** 2
-    together = min(most, _SEARCH_KEYS)
+    together = min(_SEARCH_KEYS, keys.shape[-2] * keys.shape[-1] // stride**2)
+    if window is not None:
+        together = min(together, (window + _BLOCK) ** 2)
     depth = queries.shape[1] * size**2
     # a block of queries and its keys, each times the patch; scores, packed and sorted
-    return copies + 4 * depth * (together + _SEARCH_QUERIES) + 28 * together * _SEARCH_QUERIES
+    return copies + (4 * depth * (together + _BLOCK**2) + 28 * together * _BLOCK**2)
