@@ -18,23 +18,28 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", help="what training wrote")
+    parser.add_argument(
+        "checkpoint", nargs="?", help="what training wrote; none for a network without parameters"
+    )
     parser.add_argument("--name", required=True, help="zoo name, such as ignn_tiny_x2")
     parser.add_argument("--config", required=True, help="bundled config it was trained from")
     parser.add_argument("--results", required=True, help="folder that `ignn test --out` wrote")
-    parser.add_argument("--data", required=True, help="training images")
-    parser.add_argument("--terms", required=True, help="terms of use of the training images")
+    parser.add_argument("--data", help="training images; needed with a checkpoint")
+    parser.add_argument("--terms", help="their terms of use; needed with a checkpoint")
     parser.add_argument("--command", help="how to train it again (default: ignn train CONFIG)")
     parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.checkpoint and not (args.data and args.terms):
+        raise ValueError("name the training images (--data) and their terms of use (--terms)")
     command = args.command or f"ignn train {args.config} --data-root data"
     training = {"Data": args.data, "Terms": args.terms, "Command": command}
     entry = publish(
         args.checkpoint, args.config, args.name, read_results(args.results), training, args.root
     )
-    print(f"{args.name}: {entry['Parameters']:,} parameters, SHA-256 {entry['SHA256'][:12]}...")
+    digest = f", SHA-256 {entry['SHA256'][:12]}..." if "SHA256" in entry else ""
+    print(f"{args.name}: {entry['Parameters']:,} parameters{digest}")
     for row in entry["Results"]:
         print(f"  {row['Dataset']} {row['PSNR']:.2f}/{row['SSIM']:.4f} {row['Protocol']}")
     return 0

@@ -2,8 +2,8 @@
 
 A method's ``configs/<method>/metafile.yml`` lists ``Models``, each with ``Name`` (the grammar name
 of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the configs folder),
-``Weights`` (a file in ``zoo/checkpoints``), ``SHA256``, ``Scale``, ``Parameters``, ``Training``
-(data, its terms, the command) and ``Results``.
+``Scale``, ``Parameters`` and ``Results``; a model that learnt something also has ``Weights``
+(a file in ``zoo/checkpoints``), ``SHA256`` and ``Training`` (data, its terms, the command).
 """
 
 import difflib
@@ -20,12 +20,12 @@ from .paths import checkpoints_dir, configs_dir
 
 @dataclass(frozen=True)
 class ZooModel:
-    """One model with shipped weights.
+    """One model that runs as it ships.
 
     Attributes:
         name: Its zoo name, such as ``ignn_tiny_x2``.
         config: Its config file.
-        weights: Its checkpoint file.
+        weights: Its checkpoint file; ``None`` for a model that learns nothing.
         sha256: Hexadecimal digest of the checkpoint file.
         scale: Upscaling factor.
         parameters: Number of parameters, fixed ones included.
@@ -35,20 +35,22 @@ class ZooModel:
 
     name: str
     config: Path
-    weights: Path
-    sha256: str
+    weights: Path | None
+    sha256: str | None
     scale: int
     parameters: int
     training: dict[str, Any] = field(default_factory=dict)
     results: list[dict[str, Any]] = field(default_factory=list)
 
-    def verify(self) -> Path:
-        """Returns the checkpoint's path after comparing its digest with the metafile's.
+    def verify(self) -> Path | None:
+        """Returns the checkpoint's path, if any, after comparing its digest with the metafile's.
 
         Raises:
             FileNotFoundError: The file is missing.
             ValueError: The file is not the one that was published.
         """
+        if self.weights is None:
+            return None
         if not self.weights.is_file():
             raise FileNotFoundError(
                 f"{self.weights}, the checkpoint of {self.name}, is missing; install again"
@@ -63,19 +65,17 @@ class ZooModel:
 
 
 def zoo_models() -> dict[str, ZooModel]:
-    """The models with shipped weights by zoo name, in the metafiles' order."""
+    """The models that ship by zoo name, in the metafiles' order."""
     models = {}
     for metafile in sorted(configs_dir().glob("*/metafile.yml")):
         entries = yaml.safe_load(metafile.read_text(encoding="utf-8")) or {}
         for entry in entries.get("Models", []):
-            if "Weights" not in entry:
-                continue
             name = entry.get("Alias", entry["Name"])
             models[name] = ZooModel(
                 name=name,
                 config=configs_dir() / entry["Config"],
-                weights=checkpoints_dir() / entry["Weights"],
-                sha256=entry["SHA256"],
+                weights=checkpoints_dir() / entry["Weights"] if "Weights" in entry else None,
+                sha256=entry.get("SHA256"),
                 scale=entry["Scale"],
                 parameters=entry["Parameters"],
                 training=entry.get("Training", {}),
@@ -85,7 +85,7 @@ def zoo_models() -> dict[str, ZooModel]:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The zoo names that match a shell pattern, sorted: the models that ship with weights."""
+    """The zoo names that match a shell pattern, sorted."""
     return sorted(fnmatch.filter(zoo_models(), pattern))
 
 

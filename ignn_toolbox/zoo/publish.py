@@ -19,7 +19,7 @@ _HEADER = "# Written by `ignn publish` from measured results; see `ignn publish 
 
 
 def publish(
-    checkpoint: str | Path,
+    checkpoint: str | Path | None,
     config_name: str,
     alias: str,
     results: Results,
@@ -32,7 +32,7 @@ def publish(
     earlier one of the same name.
 
     Args:
-        checkpoint: What training wrote.
+        checkpoint: What training wrote; ``None`` for a network without parameters.
         config_name: Name of the bundled config it was trained from.
         alias: The zoo name, such as ``ignn_tiny_x2``.
         results: Measured from this very checkpoint file.
@@ -46,7 +46,46 @@ def publish(
         FileNotFoundError: The checkpoint, the config or the checkout is missing.
         ValueError: The results are another checkpoint's, or the weights do not fit the config.
     """
-    checkpoint = Path(checkpoint)
+    config, metafile = _places(config_name, root)
+    entry = {
+        "Name": config.stem,
+        "Alias": alias,
+        "Config": f"{config.parent.name}/{config.name}",
+    }
+    if checkpoint is None:
+        entry |= _without_weights(config)
+    else:
+        entry |= _with_weights(Path(checkpoint), config, alias, results, training, root)
+    entry["Results"] = [
+        {
+            "Dataset": mean.dataset,
+            "Images": mean.images,
+            "Protocol": mean.protocol,
+            "PSNR": round(mean.psnr, 4),
+            "SSIM": round(mean.ssim, 6),
+        }
+        for mean in results.means
+    ]
+    _write_entry(metafile, entry)
+    return entry
+
+
+def _without_weights(config: Path) -> dict[str, Any]:
+    network = MODELS.build(load_config(config).model).network
+    if any(True for _ in network.parameters()):
+        raise ValueError(f"{config.stem} has parameters: name the checkpoint to publish")
+    return {"Scale": network.scale, "Parameters": 0}
+
+
+def _with_weights(
+    checkpoint: Path,
+    config: Path,
+    alias: str,
+    results: Results,
+    training: dict[str, Any],
+    root: Path,
+) -> dict[str, Any]:
+    """Checks the checkpoint, writes its bare weights, and describes them."""
     content = load_checkpoint(checkpoint)
     measured = results.info.get("sha256")
     if measured != _sha256(checkpoint):
@@ -54,7 +93,6 @@ def publish(
             f"the results were measured with another file than {checkpoint} "
             f"(SHA-256 {measured}); run `ignn test` with this one"
         )
-    config, metafile = _places(config_name, root)
     restorer = _fitting_restorer(config, content, checkpoint)
     meta = content["meta"]
     weights = root / "ignn_toolbox" / "zoo" / "checkpoints" / f"{alias}.pth"
@@ -62,28 +100,13 @@ def publish(
     kept = {"config": meta["config"], "scale": meta["scale"], "toolbox_version": __version__}
     kept["metrics"] = meta.get("metrics", {})
     save_checkpoint({"meta": kept, "state_dict": content["state_dict"]}, weights)
-    entry = {
-        "Name": config.stem,
-        "Alias": alias,
-        "Config": f"{config.parent.name}/{config.name}",
+    return {
         "Weights": weights.name,
         "SHA256": _sha256(weights),
         "Scale": meta["scale"],
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": meta.get("iter"), "Seed": meta.get("seed")},
-        "Results": [
-            {
-                "Dataset": mean.dataset,
-                "Images": mean.images,
-                "Protocol": mean.protocol,
-                "PSNR": round(mean.psnr, 4),
-                "SSIM": round(mean.ssim, 6),
-            }
-            for mean in results.means
-        ],
     }
-    _write_entry(metafile, entry)
-    return entry
 
 
 def _places(config_name: str, root: Path) -> tuple[Path, Path]:

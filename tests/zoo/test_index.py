@@ -102,13 +102,15 @@ def test_checkpoint_of_another_architecture_lists_what_does_not_fit(small_zoo):
 def test_every_shipped_model_is_what_its_metafile_says():
     for name, model in zoo_models().items():
         weights = model.verify()
-        assert weights.stat().st_size < 2 * 2**20
+        assert (weights is None) == (model.parameters == 0)
         restorer = init_model(name)
         assert restorer.scale == model.scale
         assert sum(p.numel() for p in restorer.network.parameters()) == model.parameters
         assert model.config.stem in bundled_configs()
         assert {row["Dataset"] for row in model.results} >= {"Set5"}
-        assert model.training
+        if weights is not None:
+            assert weights.stat().st_size < 2 * 2**20
+            assert model.training
 
 
 def test_bundled_configs_have_names_of_their_own():
