@@ -49,18 +49,16 @@ def predict_job(job: Job) -> list[tuple[str, int]]:
 
 
 def measure_job(job: Job) -> int | None:
-    """Peak bytes above the built model of one call, in a process of its own."""
-    case = Case("plan", "model", "", {"network": Variant(job_call(job))}, repeats=1)
+    """Peak bytes above the built model of one call, or two steps, in a process of its own."""
+    repeats = 2 if job.train else 1
+    case = Case("plan", "model", "", {"network": Variant(_JobCall(job))}, repeats=repeats)
     return run_case(case, torch.get_num_threads()).peak("network")
-
-
-def job_call(job: Job) -> Callable[[bool], Callable[[], object]]:
-    """Makes the call that the job plans, see `Variant.build`."""
-    return _JobCall(job)
 
 
 @dataclass(frozen=True)
 class _JobCall:
+    """Makes the call that the job plans, see `Variant.build`."""
+
     job: Job
 
     def __call__(self, tiny: bool) -> Callable[[], object]:
@@ -75,6 +73,7 @@ class _JobCall:
         optimizer = torch.optim.Adam(wanted, lr=1e-4)
 
         def step() -> None:
+            optimizer.zero_grad()
             sr = network(image)
             F.l1_loss(sr, torch.zeros_like(sr)).backward()
             optimizer.step()

@@ -74,6 +74,8 @@ class DryRun(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         out = func(*args, **(kwargs or {}))
+        if func is torch.ops.prim.device.default:  # asked for half of the time
+            return out
         size = sum(self._new(t) for t in tree_leaves(out) if isinstance(t, Tensor))
         name = func._schema.name
         if name in ("aten::convolution", "aten::convolution_backward"):
@@ -180,7 +182,7 @@ def _search_scratch(
     stride: int,
     *_: Any,
 ) -> int:
-    copies = 4 * (queries[0].numel() + keys[0].numel())
+    copies = 4 * (queries.numel() + keys.numel())
     together = min(_SEARCH_KEYS, keys.shape[-2] * keys.shape[-1] // stride**2)
     if window is not None:
         together = min(together, (window + _BLOCK) ** 2)

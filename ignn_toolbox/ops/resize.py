@@ -48,9 +48,25 @@ def imresize(
         raise TypeError(f"imresize needs floating-point images, got {x.dtype}; use imresize_uint8")
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
+    if is_traced(x) and not x.requires_grad and size is None and scale is not None:
+        return imresize_operator(x, scale, border)
     for dim, length, factor in _passes(x, scale, size):
         x = _resize_axis(x, dim, length, factor, border)
     return x
+
+
+@torch.library.custom_op("ignn_toolbox::imresize", mutates_args=())
+def imresize_operator(x: Tensor, scale: float, border: str) -> Tensor:
+    """`imresize` without gradient, in one piece for the compiler, which is slow at taking it in."""
+    for dim, length, factor in _passes(x, scale, None):
+        x = _resize_axis(x, dim, length, factor, border)
+    return x.contiguous()
+
+
+@imresize_operator.register_fake
+def _(x, scale, border):  # type: ignore[no-untyped-def]
+    height, width = (math.ceil(scale * length) for length in x.shape[-2:])
+    return x.new_empty((*x.shape[:-2], height, width))
 
 
 def imresize_uint8(
