@@ -23,6 +23,11 @@ def zero_conv(conv: nn.Conv2d) -> None:
     nn.init.zeros_(conv.bias)
 
 
+def reach(module: nn.Module) -> int:
+    """Pixels around its own place that an output pixel of a chain of convolutions depends on."""
+    return sum(m.kernel_size[0] // 2 for m in module.modules() if isinstance(m, nn.Conv2d))
+
+
 class MeanShift(nn.Module):
     """Fixed 1x1 convolution ``weight @ rgb + bias`` on RGB images, always in float32.
 
@@ -48,13 +53,18 @@ class MeanShift(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input."""
+    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input.
+
+    Attributes:
+        halo: Pixels around its own place that an output pixel depends on.
+    """
 
     def __init__(self, channels: int, res_scale: float = 1.0, kernel_size: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
         self.conv2 = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
         self.res_scale = res_scale
+        self.halo = reach(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .fold import fold_patches, fold_patches_backward, fold_region, key_rows, key_starts
+from .fold import fold_patches, fold_patches_backward, fold_region, key_starts
 from .graph import PatchGraph
+from .keys import KeyPatches, prepare_keys
 from .memory import NeighborPlan
 from .patches import PatchGrid, Region, fold_constant, pad_to_grid, patch_slices
-from .statistics import patch_statistics, query_statistics
+from .statistics import query_statistics
 
 
 @dataclass(frozen=True)
@@ -85,35 +86,35 @@ class Neighbors:
         )
 
 
-def prepare_neighbors(features: Tensor, graph: PatchGraph, *, adapn: bool = True) -> Neighbors:
+def prepare_neighbors(
+    features: Tensor, graph: PatchGraph, *, adapn: bool = True, patches: KeyPatches | None = None
+) -> Neighbors:
     """Statistics and layout that all neighbour maps of one feature map share; differentiable.
 
     Args:
         features: ``(N, C, H, W)`` of the image that the graph was built on.
         graph: Its patch graph.
         adapn: Whether the neighbours take over mean and deviation of the query patch.
+        patches: Key patches of the whole image, when ``features`` and ``graph`` are one region's
+            (`PatchGraph.crop`); made with the same ``adapn``.
 
     Raises:
         ValueError: The graph belongs to another batch, size or device.
     """
-    _check(features, graph)
-    if adapn and graph.key_grid.size == 1:
-        raise ValueError("a patch of one pixel has no deviation: use adapn=False or patch_size > 1")
-    keys, grid = graph.key_grid, graph.query_grid
-    rows = key_rows(features, keys, graph.scale)
+    if patches is None:
+        patches = prepare_keys(features, graph, adapn=adapn)
+    keys, grid, rows = graph.key_grid, graph.query_grid, patches.rows
     image = torch.arange(len(features), device=features.device).view(-1, 1, 1, 1)
     index = graph.index + image * len(keys)
     starts = torch.stack([key_starts(i, keys) for i in graph.index.unbind(-1)], dim=-1)
     if not adapn:
         return Neighbors(rows, starts, None, None, None, None, index, grid)
-    key_mean, key_std = patch_statistics(rows, keys)
-    scale = key_std.reciprocal()
     query_mean, query_std = query_statistics(features, grid)
     return Neighbors(
         rows,
         starts,
-        scale.flatten(0, 2),
-        (key_mean * scale).flatten(0, 2),
+        patches.scale,
+        patches.shift,
         query_mean,
         query_std,
         index,
@@ -384,26 +385,3 @@ def _block_dot(first: Tensor, second: Tensor, scale: int) -> Tensor:
         for a, b in zip(first.split(step, 2), second.split(step, 2), strict=True)
     ]
     return torch.cat(parts, dim=1)
-
-
-def _check(features: Tensor, graph: PatchGraph) -> None:
-    grid = graph.query_grid
-    if features.dim() != 4 or tuple(features.shape[2:]) != (grid.height, grid.width):
-        raise ValueError(
-            f"features {tuple(features.shape)} do not fit a graph of a "
-            f"{grid.height}x{grid.width} image: both must come from the same image"
-        )
-    if len(features) != len(graph.index):
-        raise ValueError(
-            f"features have batch {len(features)}, the graph has batch {len(graph.index)}"
-        )
-    if features.device != graph.index.device:
-        raise ValueError(
-            f"features are on {features.device}, the graph on {graph.index.device}; use graph.to()"
-        )
-    needed = (graph.key_grid.height * graph.scale, graph.key_grid.width * graph.scale)
-    if needed[0] > grid.height or needed[1] > grid.width:
-        raise ValueError(
-            f"keys on a {graph.key_grid.height}x{graph.key_grid.width} map at scale {graph.scale} "
-            f"reach beyond the {grid.height}x{grid.width} features"
-        )

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .patches import PatchGrid
+from .patches import PatchGrid, Region
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,33 @@ class PatchGraph:
             self.index.to(device),
             self.distance.to(device),
             self.query_grid,
+            self.key_grid,
+            self.scale,
+        )
+
+    def crop(self, region: Region) -> PatchGraph:
+        """The part whose query patches start in ``region``; the keys stay those of the whole image.
+
+        Args:
+            region: Its top and left must be multiples of the stride, so that the patch grid of a
+                map of its size is the same part of the whole grid.
+
+        Raises:
+            ValueError: The region starts between two patches or is smaller than a patch.
+        """
+        step, size = self.query_grid.stride, self.query_grid.size
+        if region.top % step or region.left % step:
+            raise ValueError(
+                f"a region must start at a multiple of the stride {step}, got {region.top}, "
+                f"{region.left}"
+            )
+        grid = PatchGrid(region.height, region.width, size, step)
+        top, left = region.top // step, region.left // step
+        rows, cols = slice(top, top + grid.rows), slice(left, left + grid.cols)
+        return PatchGraph(
+            self.index[:, rows, cols],
+            self.distance[:, rows, cols],
+            grid,
             self.key_grid,
             self.scale,
         )

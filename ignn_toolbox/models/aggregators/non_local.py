@@ -6,14 +6,17 @@ to mmcv's ``NonLocal2d``, whose layers it uses, in memory linear in the number o
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import NonLocal2d
 from torch import Tensor
 
 from ...ops import PatchGraph
+from ...ops.patches import Region
 from ...registry import MODELS
-from .base import Aggregated, Aggregator
+from .base import Aggregated, Aggregator, Allocate
 
+_BAND = 64  # rows whose keys and values are made at a time for a large image
 _ALIGNMENT = 8  # channels; the fused kernels of GPUs serve multiples of it only
 
 
@@ -53,11 +56,28 @@ class NonLocal(Aggregator):
         graph: PatchGraph | None = None,
     ) -> Aggregated:
         """See `Aggregator.forward`; only ``features`` are used."""
+        return self._attend(features, *self._compared(features))
+
+    def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> tuple[Tensor, Tensor]:
+        """See `Aggregator.prepare`: keys and values of all pixels."""
+        bands = [self._compared(part.to(image.device)) for part in features.split(_BAND, 2)]
+        keys, values = (torch.cat(parts, 2) for parts in zip(*bands, strict=True))
+        return keys, values
+
+    def aggregate(
+        self, prepared: tuple[Tensor, Tensor], features: Tensor, region: Region
+    ) -> Aggregated:
+        """See `Aggregator.aggregate`."""
+        return self._attend(features, *prepared)
+
+    def _compared(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values."""
+        return _as_sequence(self.block.phi(features)), _as_sequence(self.block.g(features))
+
+    def _attend(self, features: Tensor, keys: Tensor, values: Tensor) -> Aggregated:
         block = self.block
         shape = (len(features), block.inter_channels, *features.shape[-2:])
-        queries, keys, values = (
-            _as_sequence(layer(features)) for layer in (block.theta, block.phi, block.g)
-        )
+        queries = _as_sequence(block.theta(features))
         found = F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
         found = found[:, 0, :, : block.inter_channels].transpose(1, 2).reshape(shape)
         return Aggregated(features + block.conv_out(found))

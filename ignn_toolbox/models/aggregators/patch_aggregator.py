@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -17,11 +18,14 @@ from ...ops import (
     search,
     sum_neighbors,
 )
+from ...ops.keys import KeyPatches, prepare_keys_in_bands
 from ...ops.memory import Memory, plan_neighbors
-from ...ops.patches import fold_constant
+from ...ops.patches import PatchGrid, Region, fold_constant
 from ...registry import MODELS
-from ..layers import Fuse, ResBlock, memory_format_of
-from .base import Aggregated, Aggregator
+from ..layers import Fuse, ResBlock, memory_format_of, reach
+from .base import Aggregated, Aggregator, Allocate
+
+_BAND = 16  # rows of key patches that are laid out at a time for a large image
 
 
 class EdgeNet(nn.Module):
@@ -58,6 +62,45 @@ class NeighborEmbedding(nn.Module):
     def forward(self, neighbor: Tensor) -> Tensor:
         out = F.relu(self.conv1(neighbor), inplace=True)
         return self.conv3(F.relu(self.conv2(out), inplace=True))
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """What the regions of one image share.
+
+    Attributes:
+        graph: The image's patch graph.
+        queries: Embedding that was searched from; ``None`` where no edge network needs it.
+        keys: Embedding that was searched in.
+        patches: Key patches of the features.
+    """
+
+    graph: PatchGraph
+    queries: Tensor | None
+    keys: Tensor | None
+    patches: KeyPatches
+
+    def crop(self, region: Region, device: torch.device) -> WholeImage:
+        """The region's queries with the keys that they found, on ``device``."""
+        graph, rows = self.graph.crop(region), slice(region.top, region.top + region.height)
+        queries, keys, patches = self.queries, self.keys, self.patches
+        if queries is not None:
+            queries = queries[:, :, rows, region.left : region.left + region.width].to(device)
+        if patches.rows.device != device:  # bring the rows that are needed
+            found, grid = graph.index, graph.key_grid
+            first = int(found.min()) // grid.cols
+            # at least two, which are a map of at least one whole patch
+            last = max(int(found.max()) // grid.cols + 1, min(first + 2, grid.rows))
+            first = min(first, max(last - 2, 0))
+            top = first * grid.stride
+            height = min(grid.height, (last - 1) * grid.stride + grid.size) - top
+            part = PatchGrid(height, grid.width, grid.size, grid.stride)
+            index = found - first * grid.cols
+            graph = PatchGraph(index, graph.distance, graph.query_grid, part, graph.scale)
+            patches = patches.band(grid, slice(first, last)).to(device)
+            if keys is not None:
+                keys = keys[:, :, top : top + height].to(device)
+        return WholeImage(graph.to(device), queries, keys, patches)
 
 
 class PatchAggregator(Aggregator):
@@ -119,6 +162,9 @@ class PatchAggregator(Aggregator):
         self.downsample = NeighborEmbedding(channels, scale)
         self.edge_lr = EdgeNet(self.embedder.channels, ecn_channels) if ecn else None
         self.fuse = Fuse(channels, channels, residual=residual)
+        grid = PatchGrid(3, 3)
+        self.alignment = grid.stride
+        self.halo = grid.size - 1 + self.downsample.halo + reach(self.fuse)
 
     def embed(self, image: Tensor, image_down: Tensor | None) -> tuple[Tensor, Tensor]:
         """Features of the image and of the searched image."""
@@ -190,9 +236,41 @@ class PatchAggregator(Aggregator):
         if graph is None:
             assert queries is not None and keys is not None
             graph = self._find_neighbors(queries, keys)
-        weights = [w.to(features.dtype) for w in self.edge_weights(queries, keys, graph)]
+        weights = self.edge_weights(queries, keys, graph)
         del queries, keys
-        neighbors = prepare_neighbors(features, graph, adapn=self.adapn)
+        return self._join(features, graph, weights, None)
+
+    def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> WholeImage:
+        """See `Aggregator.prepare`; the graph is that of the whole image."""
+        queries, keys = self.embed(image, None)
+        graph = self._find_neighbors(queries, keys)
+        stored: list[Tensor | None] = [None, None]
+        if self.edge_lr is not None:
+            for place, embedded in enumerate((queries, keys)):
+                stored[place] = allocate(tuple(embedded.shape), embedded.dtype).copy_(embedded)
+        del queries, keys
+        graph = graph.to(features.device)
+        patches = prepare_keys_in_bands(
+            features, graph, adapn=self.adapn, allocate=allocate, band=_BAND
+        )
+        return WholeImage(graph, *stored, patches)
+
+    def aggregate(self, prepared: WholeImage, features: Tensor, region: Region) -> Aggregated:
+        """See `Aggregator.aggregate`."""
+        own = prepared.crop(region, features.device)
+        weights = self.edge_weights(own.queries, own.keys, own.graph)
+        return self._join(features, own.graph, weights, own.patches)
+
+    def _join(
+        self,
+        features: Tensor,
+        graph: PatchGraph,
+        weights: list[Tensor],
+        patches: KeyPatches | None,
+    ) -> Aggregated:
+        """Sum the weighted neighbours; ``patches`` are given where the keys lie outside."""
+        weights = [w.to(features.dtype) for w in weights]
+        neighbors = prepare_neighbors(features, graph, adapn=self.adapn, patches=patches)
         lr, hr = sum_neighbors(
             neighbors,
             weights[0],

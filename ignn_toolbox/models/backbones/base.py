@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ...ops import PatchGraph
 from ...registry import MODELS, SCOPE
-from ..aggregators.base import Aggregator
-from ..layers import Fuse, MeanShift, UpsampleStage
+from ..aggregators.base import Aggregated, Aggregator
+from ..layers import Fuse, MeanShift, UpsampleStage, reach
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
@@ -135,12 +135,41 @@ class Backbone(BaseModule):
                 f"a {lq.shape[-2]}x{lq.shape[-1]} image is too small for this network: it needs at "
                 f"least {self.min_size}x{self.min_size}"
             )
-        head = self.stem(self.sub_mean(lq))
-        x, hr_features = head, None
-        for count, block in enumerate(self.blocks, start=1):
+        head = self.head(lq)
+        first, last = self.split_blocks()
+        x = head
+        for block in first:
             x = block(x)
-            if self.aggregator is not None and count == self.aggregate_after:
-                x, hr_features = self.aggregator(x, lq, image_down=lq_down, graph=graph)
+        if self.aggregator is None:
+            return self.finish(lq, head, Aggregated(x), last)
+        return self.finish(lq, head, self.aggregator(x, lq, image_down=lq_down, graph=graph), last)
+
+    def head(self, lq: Tensor) -> Tensor:
+        """The features that the blocks start from, which are also added behind them."""
+        return self.stem(self.sub_mean(lq))
+
+    def split_blocks(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """The blocks before the aggregator (all, if there is none) and those after it."""
+        blocks = list(self.blocks)
+        if self.aggregator is None:
+            return blocks, []
+        return blocks[: self.aggregate_after], blocks[self.aggregate_after :]
+
+    def finish(
+        self, lq: Tensor, head: Tensor, aggregated: Aggregated, blocks: Sequence[nn.Module]
+    ) -> Tensor:
+        """From the aggregated features to the image.
+
+        Args:
+            lq: ``(N, 3, H, W)``.
+            head: From `head`.
+            aggregated: Of the aggregator; its features alone where there is none.
+            blocks: Blocks that are still to come.
+        """
+        x, hr_features = aggregated
+        del aggregated
+        for block in blocks:
+            x = block(x)
         x = self.body_end(x) + head
         reached = 1
         for stage in self.upsampler:
@@ -154,3 +183,18 @@ class Backbone(BaseModule):
             return self.add_mean(x)
         image = F.interpolate(lq, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return image + x
+
+    def finishing_halo(self, blocks: Sequence[nn.Module]) -> int:
+        """LR pixels around its own place that a result of `finish` depends on.
+
+        Args:
+            blocks: As given to `finish`; each with a ``halo``.
+        """
+        halo = reach(self.output)
+        reached = self.scale
+        for stage in reversed(self.upsampler):
+            if self.fuse_hr is not None and reached == self.aggregator.hr_scale:
+                halo += reach(self.fuse_hr)
+            halo = -(-halo // stage.factor) + reach(stage)
+            reached //= stage.factor
+        return halo + reach(self.body_end) + sum(block.halo for block in blocks)
