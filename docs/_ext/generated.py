@@ -1,0 +1,42 @@
+"""Directive ``{generated}``: Markdown that is made from the package when the pages are built."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import catalogue
+import measured
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+CONTENTS: dict[str, Callable[[], str]] = {
+    "benchmarks": lambda: measured.benchmarks(REPOSITORY / "benchmarks" / "results", DOCS),
+    "catalogue": catalogue.catalogue,
+    "commands": catalogue.commands,
+    "configs": measured.configs,
+    "functions of apis": lambda: catalogue.functions("ignn_toolbox.apis"),
+    "functions of ops": lambda: catalogue.functions("ignn_toolbox.ops"),
+    "paper tables": measured.paper_all,
+    "zoo": measured.zoo,
+}
+
+
+class Generated(SphinxDirective):
+    """Puts one of :data:`CONTENTS` in its place; its headings belong to the page."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        name = self.arguments[0]
+        if name not in CONTENTS:
+            raise self.error(f"nothing is called {name!r}; there are {', '.join(CONTENTS)}")
+        self.env.note_reread()  # its sources are not among Sphinx's
+        return self.parse_text_to_nodes(CONTENTS[name](), allow_section_headings=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("generated", Generated)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

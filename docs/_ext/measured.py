@@ -1,0 +1,153 @@
+"""Pages made of data files of the repository: model zoo, benchmarks, the paper's tables."""
+
+import csv
+import os
+import re
+from pathlib import Path
+
+from ignn_toolbox.commands.models import markdown_table
+from ignn_toolbox.engine.config import load_config
+from ignn_toolbox.evaluation.paper import TITLES, paper_table
+from ignn_toolbox.evaluation.table_format import markdown
+from ignn_toolbox.zoo import zoo_models
+from ignn_toolbox.zoo.index import ZooModel, bundled_configs
+from ignn_toolbox.zoo.paths import configs_dir
+
+_GPU = re.compile(r"nvidia|geforce|tesla|quadro|radeon|instinct|\b[ahlv]\d{2,3}\b", re.IGNORECASE)
+_EXPLAINED = {
+    "kill_matrix": (
+        "A training is sent a signal at a moment of its second half and resumed; `equal` says "
+        "whether its last checkpoint equals the undisturbed run's bit for bit. Command: "
+        "`python tools/benchmark/kill_matrix.py --out benchmarks/results/kill_matrix.csv`."
+    ),
+    "ops": "Single operators. Command: `ignn benchmark ops`.",
+    "model": "Inference of GraphAgg and of whole networks. Command: `ignn benchmark model`.",
+    "train": "Backward passes and training steps. Command: `ignn benchmark train`.",
+    "train_speed": (
+        "`ignn train` beside a bare loop with the same network on random tensors. Command: "
+        "`python tools/benchmark/train_speed.py --out benchmarks/results/train_speed.csv`."
+    ),
+    "train_steps": (
+        "Time and peak memory of a training step. Command: "
+        "`python tools/benchmark/gpu.py --out benchmarks/results/train_steps.csv`."
+    ),
+    "soak": (
+        "Memory and speed of a long training with validations. Command: "
+        "`python tools/benchmark/soak.py --out benchmarks/results/soak`."
+    ),
+}
+
+
+def zoo() -> str:
+    """The shipped models from the metafiles: figures, then weights and training of each."""
+    models = zoo_models()
+    if not models:
+        return "No model ships with this version.\n"
+    lines = [markdown_table(models[name] for name in sorted(models)), ""]
+    for name in sorted(models):
+        lines += _model(models[name])
+    return "\n".join(lines) + "\n"
+
+
+def configs() -> str:
+    """All bundled configs by method: the method's README, then a table of its configs."""
+    by_method: dict[str, list[Path]] = {}
+    for path in bundled_configs().values():
+        by_method.setdefault(path.parent.name, []).append(path)
+    lines: list[str] = []
+    for method, paths in sorted(by_method.items()):
+        readme = configs_dir() / method / "README.md"
+        lines += [_demoted(readme.read_text(encoding="utf-8"))] if readme.is_file() else []
+        header = ["config", "network", "aggregator", "scale", "iterations"]
+        lines += ["", _line(header), _line(["---"] * len(header))]
+        for path in sorted(paths):
+            config = load_config(path)
+            network = config.model.network
+            aggregator = (network.get("aggregator") or {}).get("type", "")
+            iterations = config.get("train_cfg", {}).get("max_iters")
+            lines.append(
+                f"| `{path.stem}` | {network.type} | {aggregator} | x{network.scale} | "
+                f"{f'{iterations:,}' if iterations else 'learns nothing'} |"
+            )
+        lines += [""]
+    return "\n".join(lines)
+
+
+def paper(number: int) -> str:
+    """One of the paper's tables, quoted."""
+    return markdown(paper_table(number, more=number == 1))
+
+
+def paper_all() -> str:
+    """All tables of the paper, quoted."""
+    return "\n".join(f"## Table {number}\n\n{paper(number)}" for number in TITLES)
+
+
+def benchmarks(folder: Path, page: Path) -> str:
+    """Every CSV and plot below a folder of results; grid tables are taken as they are.
+
+    Args:
+        folder: The repository's ``benchmarks/results``.
+        page: Folder of the page that shows them, for the paths of plots.
+    """
+    tables = sorted(folder.rglob("*.csv"))
+    if not tables:
+        return "No results are kept in `benchmarks/results` yet.\n"
+    lines = []
+    for path in tables:
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        ready = path.with_suffix(".md")
+        lines += [f"## {name}", "", _EXPLAINED.get(name.removesuffix("_figures"), ""), ""]
+        if ready.is_file():
+            lines += [_demoted(ready.read_text(encoding="utf-8"), 2)]
+        else:
+            lines += [_measured_table(path)]
+        plot = path.with_suffix(".png")
+        if plot.is_file():
+            lines += ["", f"![Plot of {name}]({os.path.relpath(plot, page)})"]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _measured_table(path: Path) -> str:
+    """A CSV file as a table; columns with one value for all rows are said once, above it."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        return "The file is empty."
+    columns = list(rows[0])
+    shared = [c for c in columns if len(rows) > 1 and len({row[c] for row in rows}) == 1]
+    shown = [c for c in columns if c not in shared]
+    where = " ".join(row.get("device", "") + row.get("machine", "") for row in rows)
+    lines = [
+        f"`benchmarks/results/{path.name}`, "
+        + ("" if _GPU.search(where) else "**CPU only**; ")
+        + f"{len(rows)} rows. For all rows: "
+        + (", ".join(f"{c} {rows[0][c]}" for c in shared if rows[0][c]) or "nothing in common")
+        + ".",
+        "",
+        _line(shown),
+        _line(["---"] * len(shown)),
+    ]
+    return "\n".join([*lines, *(_line([row[c] or "" for c in shown]) for row in rows)])
+
+
+def _model(model: ZooModel) -> list[str]:
+    lines = [f"### {model.name}", "", f"- config: `{model.config.stem}`"]
+    if model.weights is not None:
+        lines += [f"- weights: `{model.weights.name}`, SHA-256 `{model.sha256}`"]
+    lines += [f"- {key}: {value}" for key, value in model.training.items() if value is not None]
+    counted = ", ".join(
+        f"{row['Dataset']} {row['Images']}" for row in model.results if row.get("Images")
+    )
+    return [*lines, *([f"- images scored: {counted}"] if counted else []), ""]
+
+
+def _demoted(text: str, levels: int = 1) -> str:
+    """Headings some levels lower; links to files of the repository become plain words."""
+    text = re.sub(r"^(#+ )", "#" * levels + r"\1", text, flags=re.MULTILINE)
+    return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
