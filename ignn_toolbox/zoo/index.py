@@ -85,7 +85,11 @@ def zoo_models() -> dict[str, ZooModel]:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The zoo names that match a shell pattern, sorted."""
+    """The zoo names that match a shell pattern, sorted.
+
+    Args:
+        pattern: Such as ``ignn*``.
+    """
     return sorted(fnmatch.filter(zoo_models(), pattern))
 
 
