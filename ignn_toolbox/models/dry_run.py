@@ -158,7 +158,7 @@ def _scratch(name: str, args: tuple, out: Any) -> int:
             return _bytes(weight)  # reordered
         if weight.shape[-1] == 1:
             return 0
-        return max(_bytes(image) + _bytes(weight), _bytes(out))
+        return _bytes(image) + _bytes(weight) + _bytes(out)  # reordered, all three
     if name == "aten::convolution_backward":
         grad, image, weight = args[:3]
         if image.is_contiguous(memory_format=torch.channels_last):

@@ -158,7 +158,7 @@ def test_impossible_options_are_refused(options, message):
 
 
 @pytest.mark.slow
-def test_one_compiled_program_serves_every_size():
+def test_one_compiled_program_serves_all_sizes_of_one_parity():
     from torch._dynamo.testing import CompileCounter
 
     graph = {"type": "GraphAgg", "channels": 4, "scale": 2, "embedder": RGB, "window": 4}
@@ -168,7 +168,7 @@ def test_one_compiled_program_serves_every_size():
     counter = CompileCounter()
     compiled = torch.compile(network, backend=counter, fullgraph=True)
     with torch.no_grad():
-        for size in [(25, 31), (30, 35), (33, 28), (40, 46)]:
+        for size in [(24, 30), (30, 36), (34, 28), (40, 46)]:
             image = torch.rand(1, 3, *size)
             torch.testing.assert_close(compiled(image), network(image), rtol=1e-4, atol=1e-5)
-    assert counter.frame_count <= 3  # one for a fixed size, then one (odd and even) for any
+    assert counter.frame_count == 2  # one for the first size alone, one for all others
