@@ -61,16 +61,22 @@ def catalogue() -> str:
 
 
 def commands() -> str:
-    """The help of every command and subcommand."""
+    """Every command with what it does."""
     lines = ["| command | what it does |", "|---|---|"]
     lines += [f"| [`ignn {name}`](#ignn-{name}) | {summary} |" for name, summary in cli.COMMANDS]
+    return "\n".join(lines) + "\n"
+
+
+def command_reference() -> str:
+    """The help of every command and subcommand."""
+    lines = []
     for name, _ in cli.COMMANDS:
         parser = command_parser(name)
-        lines += ["", f"## ignn {name}", "", *_help(parser)]
+        lines += [f"## ignn {name}", "", *_help(parser), ""]
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 for word, part in action.choices.items():
-                    lines += ["", f"### ignn {name} {word}", "", *_help(part)]
+                    lines += [f"### ignn {name} {word}", "", *_help(part), ""]
     return "\n".join(lines) + "\n"
 
 

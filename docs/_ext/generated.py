@@ -14,17 +14,22 @@ DOCS = REPOSITORY / "docs"
 CONTENTS: dict[str, Callable[[], str]] = {
     "benchmarks": lambda: measured.benchmarks(REPOSITORY / "benchmarks" / "results", DOCS),
     "catalogue": catalogue.catalogue,
+    "command reference": catalogue.command_reference,
     "commands": catalogue.commands,
     "configs": measured.configs,
     "functions of apis": lambda: catalogue.functions("ignn_toolbox.apis"),
     "functions of ops": lambda: catalogue.functions("ignn_toolbox.ops"),
     "paper tables": measured.paper_all,
     "zoo": measured.zoo,
+    "zoo details": measured.zoo_details,
 }
 
 
 class Generated(SphinxDirective):
-    """Puts one of :data:`CONTENTS` in its place; its headings belong to the page."""
+    """Puts one of :data:`CONTENTS` in its place; its headings belong to the page.
+
+    Text with headings begins with one: MyST would put what stands before it after the sections.
+    """
 
     required_arguments = 1
     final_argument_whitespace = True

@@ -39,14 +39,16 @@ _EXPLAINED = {
 
 
 def zoo() -> str:
-    """The shipped models from the metafiles: figures, then weights and training of each."""
+    """The figures of the shipped models, from the metafiles."""
     models = zoo_models()
     if not models:
         return "No model ships with this version.\n"
-    lines = [markdown_table(models[name] for name in sorted(models)), ""]
-    for name in sorted(models):
-        lines += _model(models[name])
-    return "\n".join(lines) + "\n"
+    return markdown_table(models[name] for name in sorted(models)) + "\n"
+
+
+def zoo_details() -> str:
+    """Weights and training of each shipped model, from the metafiles."""
+    return "\n".join(_model(model) for _, model in sorted(zoo_models().items()))
 
 
 def configs() -> str:
@@ -57,7 +59,7 @@ def configs() -> str:
     lines: list[str] = []
     for method, paths in sorted(by_method.items()):
         readme = configs_dir() / method / "README.md"
-        lines += [_demoted(readme.read_text(encoding="utf-8"))] if readme.is_file() else []
+        lines += [_demoted(readme.read_text(encoding="utf-8"), 2)] if readme.is_file() else []
         header = ["config", "network", "aggregator", "scale", "iterations"]
         lines += ["", _line(header), _line(["---"] * len(header))]
         for path in sorted(paths):
@@ -132,18 +134,20 @@ def _measured_table(path: Path) -> str:
     return "\n".join([*lines, *(_line([row[c] or "" for c in shown]) for row in rows)])
 
 
-def _model(model: ZooModel) -> list[str]:
+def _model(model: ZooModel) -> str:
     lines = [f"### {model.name}", "", f"- config: `{model.config.stem}`"]
     if model.weights is not None:
         lines += [f"- weights: `{model.weights.name}`, SHA-256 `{model.sha256}`"]
-    lines += [f"- {key}: {value}" for key, value in model.training.items() if value is not None]
+    for key, value in model.training.items():
+        if value is not None:
+            lines.append(f"- {key.lower()}: " + (f"`{value}`" if key == "Command" else str(value)))
     counted = ", ".join(
         f"{row['Dataset']} {row['Images']}" for row in model.results if row.get("Images")
     )
-    return [*lines, *([f"- images scored: {counted}"] if counted else []), ""]
+    return "\n".join([*lines, f"- images scored: {counted or 'none'}", ""])
 
 
-def _demoted(text: str, levels: int = 1) -> str:
+def _demoted(text: str, levels: int) -> str:
     """Headings some levels lower; links to files of the repository become plain words."""
     text = re.sub(r"^(#+ )", "#" * levels + r"\1", text, flags=re.MULTILINE)
     return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", text)

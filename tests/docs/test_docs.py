@@ -54,7 +54,7 @@ def test_every_command_is_shown_by_hand_and_in_the_reference(pages, extension):
     shown = {words[0] for words in command_lines(pages)}
     names = {name for name, _ in cli.COMMANDS}
     assert names == shown
-    reference = extension("catalogue").commands()
+    reference = extension("catalogue").command_reference()
     assert all(f"## ignn {name}\n" in reference for name in names)
 
 
@@ -92,10 +92,10 @@ def test_named_configs_exist(pages):
 
 def test_zoo_and_benchmarks_are_what_the_files_say(repo_dir, extension, tmp_path):
     measured = extension("measured")
-    zoo = measured.zoo()
+    zoo, details = measured.zoo(), measured.zoo_details()
     for name, model in zoo_models().items():
-        assert f"### {name}\n" in zoo
-        assert model.sha256 is None or model.sha256 in zoo
+        assert f"### {name}\n" in details
+        assert model.sha256 is None or model.sha256 in details
         assert all(f"{row['PSNR']:.2f} / {row['SSIM']:.4f}" in zoo for row in model.results)
     results = tmp_path / "results"
     results.mkdir()
