@@ -276,7 +276,13 @@ def test_ctrl_c_leaves_whole_files_and_says_so(tiny_checkpoint, tmp_path):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "ignn_toolbox", "upscale", str(tmp_path), "-o", str(out)]
     command += ["--model", str(tiny_checkpoint), "--device", "cpu"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a job in the background is born deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     while not out.exists() or not any(out.glob("*.png")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
