@@ -43,6 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--self-ensemble", action="store_true", help="average 8 flips and rotations; 8x the time"
     )
+    tiles = parser.add_argument_group("memory")
+    tiles.add_argument(
+        "--memory", help="budget such as 4G; larger pictures go in tiles (default: half of free)"
+    )
+    tiles.add_argument("--tile", type=int, help="side of a tile, in place of the budget's choice")
+    tiles.add_argument(
+        "--tile-mode",
+        choices=("exact", "independent"),
+        default="exact",
+        help="exact: the numbers of the whole picture; independent: each tile on its own, blended "
+        "(default: %(default)s)",
+    )
     size = parser.add_argument_group("size (default: the model's scale)")
     size.add_argument("--factor", type=float, help="output size over input size, such as 2.5")
     size.add_argument("--width", type=int, help="output width in pixels")
@@ -79,13 +91,19 @@ def run(args: argparse.Namespace) -> int:
         self_ensemble=args.self_ensemble,
         amp=args.amp,
         compile=args.compile,
+        memory=args.memory,
+        tile=args.tile,
+        tile_mode=args.tile_mode,
         max_pixels=args.max_pixels,
     )
     outcomes: list[Outcome] = []
     with progress_bar("upscale") as progress:
+        if len(jobs) == 1:  # nothing else moves while a large picture is restored
+            inferencer.progress = progress
         for outcome in run_jobs(jobs, inferencer, target, options):
             outcomes.append(outcome)
-            progress(len(outcomes), len(jobs))
+            if len(jobs) > 1:
+                progress(len(outcomes), len(jobs))
     return _summarise(outcomes)
 
 

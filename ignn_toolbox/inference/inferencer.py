@@ -16,6 +16,7 @@ from ..zoo import zoo_models
 from ..zoo.loading import init_model
 from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array, to_tensor
 from .picture import MAX_PIXELS, Picture, read_picture, upright
+from .tiled_restorer import Progress, TiledRestorer, TileMode, parse_memory
 
 DEFAULT_MODEL = "ignn_tiny_x2"
 
@@ -78,7 +79,15 @@ class SRInferencer:
         self_ensemble: Average the eight flips and rotations of the input ("x8", IGNN+).
         amp: Compute in bfloat16 where the device gains from it.
         compile: Compile the network with ``torch.compile``; pays for many pictures of one size.
+        memory: Budget such as ``'4G'`` or in bytes; larger pictures are restored in tiles. By
+            default half of the free memory.
+        tile: Side of a tile in pixels of the input, in place of the budget's choice.
+        tile_mode: ``'exact'`` gives the numbers of the whole picture at any tile size,
+            ``'independent'`` restores each tile on its own and blends them.
         max_pixels: Larger picture files are refused before they are decoded.
+
+    Attributes:
+        progress: Called with (done, total) after every tile of a picture restored in tiles.
     """
 
     def __init__(
@@ -90,12 +99,21 @@ class SRInferencer:
         self_ensemble: bool = False,
         amp: bool = False,
         compile: bool = False,
+        memory: str | int | None = None,
+        tile: int | None = None,
+        tile_mode: TileMode = "exact",
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.device = _device(device)
         self.max_pixels = max_pixels
         self._amp = amp
         self._options = {"self_ensemble": self_ensemble, "compile": compile}
+        self._tiling = {
+            "memory": parse_memory(memory) if isinstance(memory, str) else memory,
+            "tile": tile,
+            "mode": tile_mode,
+        }
+        self.progress: Progress = lambda done, total: None
         siblings = {} if checkpoint is not None else _zoo_siblings(model)
         if isinstance(model, str | Path):
             model = init_model(model, checkpoint)
@@ -199,9 +217,10 @@ class SRInferencer:
     def _restorer(self, model: Restorer) -> Restore:
         """A restorer's network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
         network: nn.Module = model.to(self.device).eval().network
-        if self._options["self_ensemble"]:
-            network = SelfEnsemble(network)
-        return torch.compile(network, dynamic=True) if self._options["compile"] else network
+        whole = torch.compile(network, dynamic=True) if self._options["compile"] else network
+        restore = TiledRestorer(network, whole, **self._tiling)
+        restore.progress = lambda done, total: self.progress(done, total)
+        return SelfEnsemble(restore) if self._options["self_ensemble"] else restore
 
     def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
         reader = ThreadPoolExecutor(1)

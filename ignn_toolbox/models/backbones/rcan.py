@@ -7,14 +7,18 @@ ones included.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
-from ..layers import zero_conv
+from ..layers import reach, zero_conv
 from .base import Backbone
+
+# (function of maps to a map, halo that it needs, maps) -> map, all maps of one size
+Tiled = Callable[..., Tensor]
 
 
 class AttentionBlock(nn.Module):
@@ -33,14 +37,26 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        residual = self.conv2(F.relu(self.conv1(x), inplace=True))
-        means = residual.mean((2, 3), keepdim=True)
-        gain = self.excite(F.relu(self.squeeze(means), inplace=True)).sigmoid()
-        return x + residual * gain
+        residual = self.residual(x)
+        return x + residual * self.gain(residual.mean((2, 3), keepdim=True))
+
+    def residual(self, x: Tensor) -> Tensor:
+        """What is weighted and added, ``(N, C, H, W)``."""
+        return self.conv2(F.relu(self.conv1(x), inplace=True))
+
+    def gain(self, means: Tensor) -> Tensor:
+        """The channels' weights from their means over the image, both ``(N, C, 1, 1)``."""
+        return self.excite(F.relu(self.squeeze(means), inplace=True)).sigmoid()
 
 
 class ResidualGroup(nn.Module):
-    """Attention blocks and a convolution inside a skip."""
+    """Attention blocks and a convolution inside a skip.
+
+    Attributes:
+        halo: ``None``: an output pixel depends on the whole image, and `run_tiled` serves tiles.
+    """
+
+    halo = None
 
     def __init__(self, channels: int, num_blocks: int, reduction: int) -> None:
         super().__init__()
@@ -52,6 +68,21 @@ class ResidualGroup(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         return x + self.conv(self.blocks(x))
+
+    def run_tiled(self, x: Tensor, tiled: Tiled) -> Tensor:
+        """`forward` of a map larger than the device: in tiles, the means over the whole map.
+
+        Args:
+            x: ``(1, C, H, W)``.
+            tiled: Applies a function to maps tile by tile, see `Tiled`.
+        """
+        own = x
+        for block in self.blocks:
+            residual = tiled(block.residual, reach(block.conv1) + reach(block.conv2), own)
+            means = residual.mean((2, 3), keepdim=True).to(block.squeeze.weight.device)
+            gain = block.gain(means)
+            own = tiled(lambda x, r, gain=gain: x + r * gain, 0, own, residual)
+        return tiled(lambda x, b: x + self.conv(b), reach(self.conv), x, own)
 
     def become_identity(self) -> None:
         """Set the last convolution to zero."""

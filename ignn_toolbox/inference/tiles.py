@@ -1,0 +1,142 @@
+"""Cutting a picture into tiles, and maps of the whole picture beside them."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ..ops.patches import Region
+
+_SMALLEST = 8  # LR pixels of the smallest tile that is tried
+
+
+def cut(height: int, width: int, tile: int) -> list[Region]:
+    """Tiles of nearly equal size, at most ``tile`` a side, that cover a picture once."""
+    return [
+        Region(top, left, bottom - top, right - left)
+        for top, bottom in _spans(height, tile)
+        for left, right in _spans(width, tile)
+    ]
+
+
+def grow(region: Region, halo: int, height: int, width: int, alignment: int = 1) -> Region:
+    """The region and ``halo`` pixels around it, inside the picture, top left corner aligned."""
+    top, left = (
+        max(0, start - halo) // alignment * alignment for start in (region.top, region.left)
+    )
+    bottom = min(height, region.top + region.height + halo)
+    right = min(width, region.left + region.width + halo)
+    return Region(top, left, bottom - top, right - left)
+
+
+def view(maps: Tensor, region: Region, scale: int = 1) -> Tensor:
+    """A region of ``(N, C, scale * H, scale * W)`` maps."""
+    top, left = region.top * scale, region.left * scale
+    return maps[..., top : top + region.height * scale, left : left + region.width * scale]
+
+
+def inside(region: Region, outer: Region) -> Region:
+    """The place of a region relative to one that holds it."""
+    return Region(region.top - outer.top, region.left - outer.left, region.height, region.width)
+
+
+class MapStore:
+    """Makes maps of a whole picture: in memory up to a limit, beyond it in temporary files.
+
+    Args:
+        limit: Bytes of all maps together that are kept in memory.
+        device: Where those in memory are.
+    """
+
+    def __init__(self, limit: int, device: torch.device) -> None:
+        self._left = limit
+        self._device = device
+
+    def allocate(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """A new tensor of zeros; its file, if any, has no name and goes with it."""
+        count = torch.Size(shape).numel()
+        size = count * dtype.itemsize
+        if size <= self._left:
+            self._left -= size
+            return torch.zeros(shape, dtype=dtype, device=self._device)
+        with tempfile.NamedTemporaryFile(prefix="ignn_") as file:
+            file.truncate(size)
+            return torch.from_file(file.name, shared=True, size=count, dtype=dtype).view(shape)
+
+
+class TileRun:
+    """Does work tile by tile; smaller ones when memory runs out.
+
+    Args:
+        tile: Side of a tile in LR pixels; becomes smaller when memory runs out.
+        report: Called with a message when it does.
+        progress: Called with (pixels done, pixels in all).
+    """
+
+    def __init__(
+        self,
+        tile: int,
+        report: Callable[[str], None],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self.tile = tile
+        self._report = report
+        self._progress = progress
+        self._done = self._total = 0
+
+    def expect(self, pixels: int) -> None:
+        """Announce how many pixels all passes together will do."""
+        self._total += pixels
+
+    def over(self, height: int, width: int, work: Callable[[Region], None]) -> None:
+        """Call ``work`` for every tile of a picture; it may be called again for parts of one.
+
+        Raises:
+            MemoryError: It does not even suffice for a tile of 8 pixels.
+        """
+        waiting = cut(height, width, self.tile)[::-1]
+        while waiting:
+            region = waiting.pop()
+            try:
+                work(region)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                waiting += self._halve(region, error)
+                continue
+            self._done += region.height * region.width
+            self._progress(self._done, max(self._done, self._total))
+
+    def _halve(self, region: Region, error: Exception) -> list[Region]:
+        tile = max(region.height, region.width) // 2
+        if tile < _SMALLEST:
+            raise MemoryError(
+                f"memory does not suffice for a tile of {region.width}x{region.height} pixels; "
+                "use a smaller model or a machine with more memory"
+            ) from error
+        if tile < self.tile:
+            self.tile = tile
+            self._report(f"out of memory: going on with tiles of {tile} pixels")
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        parts = cut(region.height, region.width, tile)
+        return [
+            Region(region.top + p.top, region.left + p.left, p.height, p.width) for p in parts[::-1]
+        ]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is one of the several ways in which torch and Python say so."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "not enough memory" in text or "can't allocate memory" in text
+    )
+
+
+def _spans(length: int, tile: int) -> Iterator[tuple[int, int]]:
+    count = -(-length // tile)
+    edges = [round(i * length / count) for i in range(count + 1)]
+    yield from zip(edges[:-1], edges[1:], strict=True)

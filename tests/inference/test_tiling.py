@@ -1,0 +1,133 @@
+"""A picture in tiles is the picture as a whole."""
+
+import pytest
+import torch
+
+from ignn_toolbox.inference.independent import restore_independently
+from ignn_toolbox.inference.tiled_restorer import TiledRestorer, parse_memory
+from ignn_toolbox.inference.tiles import MapStore, TileRun
+from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
+from ignn_toolbox.registry import MODELS
+
+CPU = torch.device("cpu")
+BACKBONES = {
+    "EDSR": {"type": "EDSR", "num_blocks": 2},
+    "compact": {"type": "EDSR", "num_blocks": 2, "compact": True},
+    "RCAN": {"type": "RCAN", "num_groups": 2, "num_blocks": 1, "reduction": 2},
+}
+CNN = {"type": "CNNEmbedder", "channels": 4}
+RGB = {"type": "RGBEmbedder"}
+AGGREGATORS = {
+    "none": None,
+    "GraphAgg": {"type": "GraphAgg", "embedder": CNN, "ecn_channels": 4},
+    "GraphAgg global": {"type": "GraphAgg", "embedder": RGB, "window": None, "adapn": False},
+    "GraphAgg distances": {
+        "type": "GraphAgg",
+        "embedder": RGB,
+        "ecn": False,
+        "distance_divisor": 0.1,
+        "window": 3,
+    },
+    "SameScaleKNN": {"type": "SameScaleKNN", "embedder": RGB, "ecn_channels": 4},
+    "NonLocal": {"type": "NonLocal"},
+}
+
+
+def network_of(backbone, aggregator, scale, after=1):
+    config = {**BACKBONES[backbone], "channels": 4, "scale": scale}
+    if AGGREGATORS[aggregator]:
+        config["aggregator"] = {**AGGREGATORS[aggregator], "channels": 4}
+        config["aggregate_after"] = after
+        if config["aggregator"]["type"] == "GraphAgg":
+            config["aggregator"]["scale"] = 3 if scale == 3 else 2
+    torch.manual_seed(0)
+    network = MODELS.build(config).eval()
+    for parameter in network.parameters():
+        if parameter.requires_grad and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)  # nothing hides behind a zero
+    return network
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("aggregator", AGGREGATORS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+@torch.inference_mode()
+def test_tiled_equals_whole(backbone, aggregator, scale):
+    network = network_of(backbone, aggregator, scale)
+    for size, tile, limit in (((41, 33), 19, 2**30), ((24, 50), 25, 0)):  # in memory and in files
+        lq = torch.rand(1, 3, *size)
+        tiled = restore_exactly(network, lq, TileRun(tile, pytest.fail), MapStore(limit, CPU))
+        torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-5)
+
+
+class _Backwards(TileRun):
+    def over(self, height, width, work):
+        regions = []
+        super().over(height, width, regions.append)
+        for region in reversed(regions):
+            work(region)
+
+
+@torch.inference_mode()
+def test_order_of_tiles_is_irrelevant():
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 40, 33)
+    results = [
+        restore_exactly(network, lq, run(16, pytest.fail), MapStore(2**30, CPU))
+        for run in (TileRun, _Backwards)
+    ]
+    assert torch.equal(*results)
+
+
+@torch.inference_mode()
+def test_out_of_memory_halves_the_tile_and_goes_on():
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 40, 60)
+    head, said = network.head, []
+
+    def limited(image):
+        if image.shape[-1] > 50:
+            raise MemoryError
+        return head(image)
+
+    network.head = limited
+    run = TileRun(64, said.append)
+    tiled = restore_exactly(network, lq, run, MapStore(2**30, CPU))
+    network.head = head
+    assert run.tile < 64
+    assert said
+    torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("picture", ["constant", "linear"])
+def test_independent_tiles_leave_no_seam(picture, nearest_restorer):
+    lq = torch.full((1, 3, 50, 70), 0.3)
+    if picture == "linear":
+        lq = lq + torch.linspace(0, 0.5, 70) + torch.linspace(0, 0.1, 50)[:, None]
+    network = nearest_restorer.network
+    tiled = restore_independently(network, lq, 2, TileRun(20, pytest.fail), MapStore(0, CPU))
+    torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-6)
+
+
+@torch.inference_mode()
+def test_budget_decides_between_whole_and_tiles():
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 64, 48)
+    whole, tiles = [], []
+    for memory in (2**30, 2**19):
+        restore = TiledRestorer(network, lambda x: whole.append(1) or network(x), memory)
+        restore.progress = lambda done, total: tiles.append((done, total))
+        torch.testing.assert_close(restore(lq), network(lq), rtol=0, atol=1e-5)
+    assert len(whole) == 1
+    assert tiles
+    assert tiles[-1][0] == tiles[-1][1]
+
+
+def test_small_tiles_cost_their_halo():
+    network = network_of("EDSR", "GraphAgg", 2)
+    assert area_ratio(network, 64, 64, 64) == 1
+    assert 1 < area_ratio(network, 64, 64, 32) < area_ratio(network, 64, 64, 16)
+
+
+def test_memory_sizes():
+    assert parse_memory("4G") == 4 * 2**30
+    assert parse_memory("1.5M") == 3 * 2**19
+    with pytest.raises(ValueError, match="4G"):
+        parse_memory("much")
