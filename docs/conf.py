@@ -17,7 +17,7 @@ extensions = ["myst_parser", "sphinx_copybutton", "generated", "mathml"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
-suppress_warnings = ["misc.highlighting_failure"]
+smartquotes = False  # options are written with two hyphens
 
 html_theme = "furo"
 html_title = f"ignn_toolbox {release}"
