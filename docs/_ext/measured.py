@@ -120,10 +120,11 @@ def _measured_table(path: Path) -> str:
     columns = list(rows[0])
     shared = [c for c in columns if len(rows) > 1 and len({row[c] for row in rows}) == 1]
     shown = [c for c in columns if c not in shared]
-    where = " ".join(row.get("device", "") + row.get("machine", "") for row in rows)
+    where = {row.get("device") or row.get("machine") or "" for row in rows} - {""}
+    on_cpu = where and not any(map(_GPU.search, where))
     lines = [
         f"`benchmarks/results/{path.name}`, "
-        + ("" if _GPU.search(where) else "**CPU only**; ")
+        + ("**CPU only**; " if on_cpu else "")
         + f"{len(rows)} rows. For all rows: "
         + (", ".join(f"{c} {rows[0][c]}" for c in shared if rows[0][c]) or "nothing in common")
         + ".",
