@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MODELS,
         dest="models",
         metavar="MODEL",
-        help="models to compare (default: %(default)s)",
+        help=f"models to compare (default: {' '.join(MODELS)})",
     )
 
 

@@ -128,4 +128,4 @@ def _free(device: torch.device) -> int:
 
 
 def _report(message: str) -> None:
-    warnings.warn(message, ResourceWarning, stacklevel=2)
+    warnings.warn(message, UserWarning, stacklevel=2)

@@ -93,9 +93,9 @@ def prepare_keys_in_bands(
         made = _prepare(part, PatchGrid(height, grid.width, grid.size, grid.stride), s, adapn)
         target = whole.band(grid, chosen)
         target.rows.copy_(made.rows)
-        if target.scale is not None and target.shift is not None:
-            target.scale.copy_(made.scale)
-            target.shift.copy_(made.shift)
+        for wanted, found in ((target.scale, made.scale), (target.shift, made.shift)):
+            if wanted is not None and found is not None:
+                wanted.copy_(found)
     return whole
 
 
