@@ -102,7 +102,9 @@ def _touching(start: int, length: int, count: int, grid: PatchGrid) -> slice:
 def pad_to_grid(features: Tensor, grid: PatchGrid) -> Tensor:
     """Add the grid's zero rows and columns to a ``(N, H, W, C)`` map."""
     bottom, right = grid.padding
-    return F.pad(features, (0, 0, 0, right, 0, bottom)) if bottom or right else features
+    if torch.compiler.is_compiling() or bottom or right:  # one program for odd and even sizes
+        return F.pad(features, (0, 0, 0, right, 0, bottom))
+    return features
 
 
 def patch_slices(padded: Tensor, grid: PatchGrid) -> list[Tensor]:
