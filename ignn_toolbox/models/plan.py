@@ -11,6 +11,13 @@ from torch import nn
 from .dry_run import Convolution, DryRun, fake_tensors, stages
 
 
+_LASTING = "moments and gradients"
+
+# What a step frees leaves holes in the heap that its later tensors do not fit: on networks from
+# 160,000 to 47 million parameters 0 to 30 % of what it allocates.
+_HOLES = 1.15
+
+
 def plan_memory(
     network: nn.Module,
     height: int,
@@ -47,7 +54,10 @@ def plan_memory(
         image = torch.empty(shape).contiguous(memory_format=memory_format)
         with run:
             _training_step(network, image, run) if train else network(image)
-    return list(run.peaks.items())
+    if not train:
+        return list(run.peaks.items())
+    lasting = run.peaks[_LASTING]
+    return [(name, lasting + int((peak - lasting) * _HOLES)) for name, peak in run.peaks.items()]
 
 
 def list_convolutions(
@@ -86,7 +96,7 @@ def keeping_everything(network: nn.Module) -> Iterator[None]:
 def _training_step(network: nn.Module, image: torch.Tensor, run: DryRun) -> None:
     parameters = [p for p in network.parameters() if p.requires_grad]
     sizes = [p.numel() * p.element_size() for p in parameters]
-    run.stage = "moments and gradients"
+    run.stage = _LASTING
     run.allocate(3 * sum(sizes))
     run.stage = "network"
     sr = network(image)

@@ -134,9 +134,10 @@ def test_floor_replays_every_convolution_both_ways():
 
 @needs_proc
 @pytest.mark.slow
-def test_variants_are_measured_in_processes_of_their_own():
+def test_variants_are_measured_in_processes_of_their_own(monkeypatch, repo_dir):
     from functools import partial
 
+    monkeypatch.syspath_prepend(repo_dir)  # where the new process finds `hold`
     variants = {"light": Variant(partial(hold, 40)), "heavy": Variant(partial(hold, 90))}
     result = run_case(Case("made_up", "ops", "", variants, repeats=3), threads=1)
     for name, mib in (("light", 40), ("heavy", 90)):
