@@ -10,7 +10,6 @@ from torch import nn
 
 from .dry_run import Convolution, DryRun, fake_tensors, stages
 
-
 _LASTING = "moments and gradients"
 
 # What a step frees leaves holes in the heap that its later tensors do not fit: on networks from
