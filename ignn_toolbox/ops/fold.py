@@ -224,7 +224,7 @@ def fold_patches_backward(
                 run = _gather_runs(runs, here, rows, size)
                 grad_gain[images, block] += (part * run).flatten(3, 5).sum(3)
                 grad_offset[images, block] += part.flatten(3, 5).sum(3)
-                contribution = torch.mul(part, gain[images, block, :, None, None, None], out=run)
+                contribution = run.copy_(part).mul_(gain[images, block, :, None, None, None])
             position = (here[..., None] + along).reshape(-1)
             flat.index_add_(0, position, contribution.reshape(-1, flat.shape[1]))
     return grad_gain, grad_offset
