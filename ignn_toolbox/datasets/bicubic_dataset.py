@@ -57,5 +57,5 @@ class BicubicDataset(PairDataset):
 
 def bicubic_lr(gt: np.ndarray, scale: int, border: str = "symmetric") -> np.ndarray:
     """Downscales an image (H, W, C), uint8, bit for bit as MATLAB's ``imresize(gt, 1/scale)``."""
-    small = imresize_uint8(torch.from_numpy(gt).permute(2, 0, 1), 1 / scale, border=border)
+    small = imresize_uint8(torch.tensor(gt).permute(2, 0, 1), 1 / scale, border=border)
     return small.permute(1, 2, 0).contiguous().numpy()

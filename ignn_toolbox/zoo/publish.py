@@ -97,7 +97,7 @@ def _with_weights(
     meta = content["meta"]
     weights = root / "ignn_toolbox" / "zoo" / "checkpoints" / f"{alias}.pth"
     weights.parent.mkdir(exist_ok=True)
-    kept = {"config": meta["config"], "scale": meta["scale"], "toolbox_version": __version__}
+    kept = {"config": _without_start(meta["config"]), "scale": meta["scale"], "toolbox_version": __version__}
     kept["metrics"] = meta.get("metrics", {})
     save_checkpoint({"meta": kept, "state_dict": content["state_dict"]}, weights)
     return {
@@ -107,6 +107,13 @@ def _with_weights(
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": meta.get("iter"), "Seed": meta.get("seed")},
     }
+
+
+def _without_start(config: Any) -> Any:
+    """A model config without ``init_cfg``: where a training started is a path of one machine."""
+    if isinstance(config, dict):
+        return {k: _without_start(value) for k, value in config.items() if k != "init_cfg"}
+    return config
 
 
 def _places(config_name: str, root: Path) -> tuple[Path, Path]:
