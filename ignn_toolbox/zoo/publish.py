@@ -97,7 +97,11 @@ def _with_weights(
     meta = content["meta"]
     weights = root / "ignn_toolbox" / "zoo" / "checkpoints" / f"{alias}.pth"
     weights.parent.mkdir(exist_ok=True)
-    kept = {"config": _without_start(meta["config"]), "scale": meta["scale"], "toolbox_version": __version__}
+    kept = {
+        "config": _without_start(meta["config"]),
+        "scale": meta["scale"],
+        "toolbox_version": __version__,
+    }
     kept["metrics"] = meta.get("metrics", {})
     save_checkpoint({"meta": kept, "state_dict": content["state_dict"]}, weights)
     return {
