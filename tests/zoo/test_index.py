@@ -111,6 +111,8 @@ def test_every_shipped_model_is_what_its_metafile_says():
         if weights is not None:
             assert weights.stat().st_size < 2 * 2**20
             assert model.training
+            meta = torch.load(weights, weights_only=True)["meta"]
+            assert "init_cfg" not in str(meta), "where it started is a path of one machine"
 
 
 def test_bundled_configs_have_names_of_their_own():
