@@ -6,6 +6,7 @@ runner, which then uses the one it finds.
 
 import datetime
 import difflib
+import gc
 import os
 import re
 import warnings
@@ -59,6 +60,7 @@ def launch(launcher: str, config: Config) -> None:
 def finish() -> None:
     """Leaves the process group, if this process is in one."""
     if dist.is_available() and dist.is_initialized():
+        gc.collect()  # a wrapped model must go before the group that it talks through
         dist.destroy_process_group()
 
 

@@ -68,6 +68,7 @@ def test(
             runner.logger.warning(f"Left out: {notice}")
         runner.test()
         if not is_main_process():
+            del runner
             return None
         results = Results(
             model=name or stem,
