@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..datasets.pair_storage import STORAGES
 from ..datasets.preparation import Finding, check_folder, make_lr, make_subimages
 from ..ops.resize import BORDERS
 from ..registry import DATASETS
@@ -19,8 +20,10 @@ EXAMPLES = """examples:
   ignn prepare check data
   ignn prepare check train/HR --bench bench
   ignn prepare cache CONFIG --cfg-options train_dataloader.dataset.cache=cache/mine
+  ignn prepare cache CONFIG --format lmdb --cfg-options train_dataloader.dataset.cache=cache/mine
 
-lr and subimages can be interrupted and continued: files are written whole, and what exists is kept.
+lr, subimages and cache can be interrupted and continued: files are written whole, and what is there
+is kept.
 """
 SHOWN = 20
 TITLES = {
@@ -59,9 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--bench", type=Path, metavar="DIR", help="benchmark images elsewhere")
     check.add_argument("--all", action="store_true", help=f"list more than {SHOWN} files a kind")
 
-    cache = steps.add_parser("cache", help="decode a config's training data into a mapped file")
+    cache = steps.add_parser("cache", help="decode a config's training data into one file")
     cache.add_argument(
         "config", metavar="CONFIG", help="config whose data sets name a cache folder"
+    )
+    cache.add_argument(
+        "--format",
+        choices=STORAGES,
+        default=STORAGES[0],
+        help="a memory-mapped file (default), or LMDB, for disks across a network",
     )
     cache.add_argument("--data-root", metavar="DIR", help="folder that holds the data")
     cache.add_argument(
@@ -120,8 +129,11 @@ def _cache(args: argparse.Namespace) -> int:
         for node in _cached(loader["dataset"]):
             dataset = DATASETS.build(node)
             with progress_bar(dataset.name) as progress:
-                size = dataset.build_cache(progress)
-            print(f"{dataset.name}: {len(dataset)} pairs in {dataset.cache_dir}, {size:,} bytes")
+                size, kept = dataset.build_cache(args.format, progress)
+            print(
+                f"{dataset.name}: {len(dataset)} pairs in {dataset.cache_dir}, {size:,} bytes; "
+                f"{kept} were there already"
+            )
             built += 1
     if not built:
         raise ValueError(

@@ -10,11 +10,9 @@ from mmengine.dataset import BaseDataset, Compose
 
 from ..registry import TRANSFORMS
 from .file_list import files_by_stem, read_names, set_name
-from .packed_pairs import PackedPairs, Pair, pack_pairs
+from .packed_pairs import Info, PackedPairs, Pair, pack_pairs
 from .parallel import Progress, run_all
 from .sample_index import SampleIndex
-
-AT_A_TIME = 32
 
 
 class PairDataset(BaseDataset):
@@ -33,7 +31,8 @@ class PairDataset(BaseDataset):
         exclude_file: Text file that lists the images to leave out.
         pipeline: Transforms.
         cache: ``'memory'`` keeps decoded pairs (of this process) once they were used; the path of
-            a folder reads them from a memory-mapped file that `ignn prepare cache` made.
+            a folder reads them from the file (memory-mapped or LMDB) that `ignn prepare cache` made
+            there.
         name: Name of the set in logs and tables; the folder's by default.
         seed: Seed of the augmentation.
         test_mode: As in mmengine.
@@ -123,14 +122,17 @@ class PairDataset(BaseDataset):
         """What decides how a pair is made of its files; subclasses add to it."""
         return {"dataset": type(self).__name__, "scale": self.scale}
 
-    def build_cache(self, progress: Progress | None = None) -> int:
-        """Decodes all pairs into the folder that ``cache`` names.
+    def build_cache(
+        self, storage: str = "mmap", progress: Progress | None = None
+    ) -> tuple[int, int]:
+        """Decodes all pairs into the folder that ``cache`` names, or goes on with that.
 
         Args:
+            storage: ``'mmap'``, one memory-mapped file, or ``'lmdb'``.
             progress: Called with (images done, in all).
 
         Returns:
-            Size of the cache in bytes.
+            Size of the cache in bytes, and how many pairs were there already.
 
         Raises:
             ValueError: ``cache`` names no folder, or an image is unreadable.
@@ -139,11 +141,13 @@ class PairDataset(BaseDataset):
         if self.cache_dir is None:
             raise ValueError(f"{self.name}: set cache to a folder to make a cache in")
         infos = [self.get_data_info(index) for index in range(len(self))]
-        # A few at a time, so that decoding uses all cores and little memory.
-        steps = (infos[i : i + AT_A_TIME] for i in range(0, len(infos), AT_A_TIME))
-        pairs = (pair for step in steps for pair in run_all(self.load_pair, step))
         self._packed = None
-        return pack_pairs(self.cache_dir, infos, self.cache_settings(), pairs, progress)
+        return pack_pairs(
+            self.cache_dir, infos, self.cache_settings(), self._load_all, storage, progress
+        )
+
+    def _load_all(self, infos: Sequence[Info]) -> list[Pair]:
+        return run_all(self.load_pair, infos)
 
     def _pair(self, info: dict[str, Any]) -> Pair:
         if self.cache_dir is not None:

@@ -59,6 +59,8 @@ train_dataloader = dict(
     status, text, error = cli("prepare", "cache", config, "--data-root", tmp_path)
     assert status == 0, error
     assert "one: 1 pairs" in text
+    assert "0 were there already" in text
+    assert "1 were there already" in cli("prepare", "cache", config, "--data-root", tmp_path)[1]
     assert (tmp_path / "cache" / "one" / "pairs.bin").stat().st_size == 3 * (16 * 16 + 8 * 8)
     option = "train_dataloader.dataset.datasets.0.cache=memory"
     status, _, error = cli("prepare", "cache", config, "--cfg-options", option)

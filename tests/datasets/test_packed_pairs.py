@@ -1,7 +1,11 @@
-"""The memory-mapped cache gives the same pairs, and never those of other files."""
+"""The cache gives the same pairs, and never those of other files; its making can be interrupted."""
 
+import fcntl
+import multiprocessing
 import os
 import pickle
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +14,13 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from ignn_toolbox.datasets import BicubicDataset, PairedImageDataset, SampleIndex
+from ignn_toolbox.datasets import (
+    BicubicDataset,
+    PairedImageDataset,
+    SampleIndex,
+    packed_pairs,
+    pair_storage,
+)
 from ignn_toolbox.datasets.image_io import write_image
 
 from .conftest import picture
@@ -23,7 +33,17 @@ AUGMENT = [
 ]
 
 
-def test_cached_pairs_are_the_same(hr_dir: Path, lr_dir: Path, tmp_path: Path) -> None:
+@pytest.fixture(params=["mmap", "lmdb"])
+def storage(request) -> str:
+    """Both ways to keep a cache; LMDB where it is installed."""
+    if request.param == "lmdb":
+        pytest.importorskip("lmdb")
+    return request.param
+
+
+def test_cached_pairs_are_the_same(
+    hr_dir: Path, lr_dir: Path, tmp_path: Path, storage: str
+) -> None:
     for number, (kind, arguments) in enumerate(
         [
             (BicubicDataset, (str(hr_dir), 2)),
@@ -33,34 +53,40 @@ def test_cached_pairs_are_the_same(hr_dir: Path, lr_dir: Path, tmp_path: Path) -
     ):
         folder = tmp_path / f"cache{number}"
         cached = kind(*arguments, cache=str(folder))
-        size = cached.build_cache()
+        size, kept = cached.build_cache(storage)
         plain = kind(*arguments)
         pairs = [(item["lq"], item["gt"]) for item in plain]
-        assert size == sum(lq.size + gt.size for lq, gt in pairs)
-        assert (folder / "pairs.bin").stat().st_size == size
-        assert sorted(os.listdir(folder)) == ["index.json", "pairs.bin"]
+        assert (size, kept) == (sum(lq.size + gt.size for lq, gt in pairs), 0)
+        assert cached.build_cache(storage) == (size, 3)
+        file = pair_storage.file_name(storage)
+        assert sorted(os.listdir(folder)) == ["index.json", file]
+        assert storage == "lmdb" or (folder / file).stat().st_size == size
         for item, (lq, gt) in zip(kind(*arguments, cache=str(folder)), pairs, strict=True):
             assert (item["lq"] == lq).all()
             assert (item["gt"] == gt).all()
             assert not item["gt"].flags.writeable
 
 
-def test_augmentation_from_the_cache_with_workers(hr_dir: Path, tmp_path: Path) -> None:
+def test_augmentation_from_the_cache_with_workers(
+    hr_dir: Path, tmp_path: Path, storage: str
+) -> None:
     order = [SampleIndex(draw % 3, draw) for draw in range(12)]
     plain = BicubicDataset(str(hr_dir), 2, pipeline=AUGMENT)
     cached = BicubicDataset(str(hr_dir), 2, pipeline=AUGMENT, cache=str(tmp_path / "cache"))
-    cached.build_cache()
+    cached.build_cache(storage)
     for workers in (0, 2):
         loader = DataLoader(cached, None, sampler=order, num_workers=workers)
         for index, item in zip(order, loader, strict=True):
             assert torch.equal(item["inputs"], plain[index]["inputs"])
 
 
-def test_a_cached_data_set_travels_without_its_pixels(hr_dir: Path, tmp_path: Path) -> None:
+def test_a_cached_data_set_travels_without_its_pixels(
+    hr_dir: Path, tmp_path: Path, storage: str
+) -> None:
     write_image(hr_dir / "a.png", picture(600, 600))
     data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
-    data.build_cache()
-    expected = data[0]["gt"]
+    data.build_cache(storage)
+    expected = data[0]["gt"].copy()
     sent = pickle.dumps(data)
     assert len(sent) < 100_000
     assert (pickle.loads(sent)[0]["gt"] == expected).all()
@@ -88,15 +114,108 @@ def test_stale_caches_are_refused(hr_dir: Path, tmp_path: Path) -> None:
     assert data()[1]["name"] == "b"
 
 
-def test_interrupted_building_leaves_no_cache(hr_dir: Path, tmp_path: Path) -> None:
+def test_interrupted_building_goes_on(
+    hr_dir: Path, tmp_path: Path, monkeypatch, storage: str
+) -> None:
+    monkeypatch.setattr(packed_pairs, "AT_A_TIME", 1)
+    folder = tmp_path / "cache"
     path = hr_dir / "c.png"
-    path.write_bytes(path.read_bytes()[:-100])
-    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    whole, stat = path.read_bytes(), path.stat()
+    path.write_bytes(whole[:-100])
+    data = BicubicDataset(str(hr_dir), 2, cache=str(folder))
     with pytest.raises(ValueError, match=r"c\.png cannot be read"):
-        data.build_cache()
-    assert not os.listdir(tmp_path / "cache")
+        data.build_cache(storage)
+    assert not (folder / "index.json").exists()
+    path.write_bytes(whole)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    calls = []
+    size, kept = data.build_cache(storage, lambda *done: calls.append(done))
+    assert (kept, calls) == (2, [(3, 3)])
+    assert sorted(os.listdir(folder)) == ["index.json", pair_storage.file_name(storage)]
+    for item, plain in zip(data, BicubicDataset(str(hr_dir), 2), strict=True):
+        assert (item["lq"] == plain["lq"]).all()
+        assert (item["gt"] == plain["gt"]).all()
+
+
+@pytest.mark.parametrize("pairs", [0, 1, 2])
+def test_building_that_is_killed_goes_on(
+    hr_dir: Path, tmp_path: Path, monkeypatch, storage: str, pairs: int
+) -> None:
+    monkeypatch.setattr(packed_pairs, "AT_A_TIME", 1)
+    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    writer = {"mmap": pair_storage.MappedWriter, "lmdb": pair_storage.LmdbWriter}[storage]
+    append, done = writer.append, []
+
+    def deadly(self, parts) -> None:
+        if len(done) == pairs:
+            append(self, parts[:1])  # half a pair is written
+            os.kill(os.getpid(), signal.SIGKILL)
+        append(self, parts)
+        done.append(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "append", deadly)
+        builder = multiprocessing.get_context("fork").Process(
+            target=data.build_cache, args=(storage,)
+        )
+        builder.start()
+        builder.join(30)
+        assert builder.exitcode == -signal.SIGKILL
+    assert data.build_cache(storage)[1] == pairs
+    for item, plain in zip(data, BicubicDataset(str(hr_dir), 2), strict=True):
+        assert (item["gt"] == plain["gt"]).all()
+
+
+def test_what_was_begun_of_other_files_is_not_taken_over(
+    hr_dir: Path, tmp_path: Path, monkeypatch, storage: str
+) -> None:
+    monkeypatch.setattr(packed_pairs, "AT_A_TIME", 1)
+    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    for change in ("file", "settings"):
+        with pytest.raises(KeyboardInterrupt):
+            data.build_cache(storage, interrupt)
+        if change == "file":
+            write_image(hr_dir / "b.png", picture(24, 36, 7))
+            assert data.build_cache(storage)[1] == 1
+            os.utime(hr_dir / "b.png")
+        else:
+            data.border = "replicate"
+            assert data.build_cache(storage)[1] == 0
+    assert (data[1]["gt"] == picture(24, 36, 7)).all()
+
+
+def test_a_cache_is_made_anew_in_another_storage(hr_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lmdb")
+    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    for storage in ("mmap", "lmdb", "mmap"):
+        assert data.build_cache(storage)[1] == 0
+        assert sorted(os.listdir(tmp_path / "cache")) == [
+            "index.json",
+            pair_storage.file_name(storage),
+        ]
+        assert data[2]["name"] == "c"
+
+
+def test_impossible_caches_are_refused(hr_dir: Path, tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(ValueError, match="set cache to a folder"):
         BicubicDataset(str(hr_dir), 2).build_cache()
+    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match="mmap, lmdb, got 'zarr'"):
+        data.build_cache("zarr")
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    with pytest.raises(ValueError, match="needs the package lmdb"):
+        data.build_cache("lmdb")
+    handle = os.open(tmp_path / "cache", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(OSError, match="another process is making the cache"):
+        data.build_cache()
+    os.close(handle)
+    assert data.build_cache()[1] == 0
 
 
 def test_one_process_delivers_1500_pairs_a_second(tmp_path: Path) -> None:
