@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .graph import PatchGraph
@@ -100,9 +101,7 @@ def nearest(
     index = torch.empty(shape, dtype=torch.int64, device=queries.device)
     distance = torch.empty(shape, dtype=torch.float32, device=queries.device)
     with torch.autocast(queries.device.type, enabled=False):
-        _search(
-            _patch_view(queries, query_grid), _patch_view(keys, key_grid), plan, index, distance
-        )
+        _search(queries, _patch_view(keys, key_grid), plan, index, distance)
     return index, distance
 
 
@@ -182,6 +181,19 @@ def _patch_view(features: Tensor, grid: PatchGrid) -> Tensor:
     )
 
 
+def _query_block(queries: Tensor, grid: PatchGrid, row: int, col: int, side: tuple) -> Tensor:
+    """``(side[0], side[1], size * size * D)``: a block of patches of one ``(D, H, W)`` image.
+
+    They are cut out block by block, as the maps may be mapped from a file larger than memory.
+    """
+    step, size = grid.stride, grid.size
+    top, left = row * step, col * step
+    height, width = ((count - 1) * step + size for count in side)
+    part = queries[None, :, top : top + height, left : left + width]
+    missing = (0, width - part.shape[3], 0, height - part.shape[2])
+    return _patch_view(F.pad(part, missing), PatchGrid(height, width, size, step)).flatten(3)[0]
+
+
 def _search(queries: Tensor, keys: Tensor, plan: _Plan, index: Tensor, distance: Tensor) -> None:
     """Fill ``index`` and ``distance`` ``(N, rows, cols, k)``, a few blocks at a time."""
     device = queries.device
@@ -201,7 +213,8 @@ def _search(queries: Tensor, keys: Tensor, plan: _Plan, index: Tensor, distance:
             )
             for n, i, j in group
         ]
-        block = torch.stack([queries[n, i : i + bh, j : j + bw].flatten(2) for n, i, j in group])
+        grid = plan.query_grid
+        block = torch.stack([_query_block(queries[n], grid, i, j, (bh, bw)) for n, i, j in group])
         block = block.flatten(1, 2)  # (G, bh * bw, F)
         rows = torch.tensor([i for _, i, _ in group], device=device)[:, None]
         cols = torch.tensor([j for _, _, j in group], device=device)[:, None]

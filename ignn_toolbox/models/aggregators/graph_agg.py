@@ -16,6 +16,7 @@ from torch import Tensor
 from ...ops import WindowMode, imresize, smallest_image
 from ...ops.memory import Memory
 from ...registry import MODELS
+from .base import Allocate
 from .patch_aggregator import EdgeNet, PatchAggregator
 
 
@@ -88,7 +89,9 @@ class GraphAgg(PatchAggregator):
     def edge_networks(self) -> list[EdgeNet | None]:
         return [self.edge_lr, self.edge_hr]
 
-    def embed(self, image: Tensor, image_down: Tensor | None) -> tuple[Tensor, Tensor]:
+    def embed(
+        self, image: Tensor, image_down: Tensor | None, allocate: Allocate | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Features E_L and E_L downsampled, without gradient when the embedder is frozen."""
         if image_down is None:
             image_down = downsampled(image, self.scale)
@@ -97,7 +100,7 @@ class GraphAgg(PatchAggregator):
                 f"lq_down {tuple(image_down.shape)} must be 1/{self.scale} of the "
                 f"{tuple(image.shape)} input, rounded down"
             )
-        queries, keys = self._embedded(image, image_down)
+        queries, keys = self._embedded(image, image_down, allocate=allocate)
         return queries, keys
 
 

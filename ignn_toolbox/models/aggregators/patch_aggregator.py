@@ -21,11 +21,15 @@ from ...ops import (
 from ...ops.keys import KeyPatches, prepare_keys_in_bands
 from ...ops.memory import Memory, plan_neighbors
 from ...ops.patches import PatchGrid, Region, fold_constant
+from ...ops.tracing import is_traced
+from ...ops.window import window_starts
 from ...registry import MODELS
+from ..embedders.banded import embed_in_bands
 from ..layers import Fuse, ResBlock, memory_format_of, reach
 from .base import Aggregated, Aggregator, Allocate
 
-_BAND = 16  # rows of key patches that are laid out at a time for a large image
+_STRIP = 2**19  # elements of an edge label that are scored at a time
+_BAND = 2**25  # bytes of features whose key patches are laid out at a time for a large image
 
 
 class EdgeNet(nn.Module):
@@ -41,7 +45,13 @@ class EdgeNet(nn.Module):
         self.tail = nn.Conv2d(hidden, 1, 1)
 
     def forward(self, label: Tensor) -> Tensor:
-        """``(N, D, H, W) -> (N, 1, H, W)``."""
+        """``(N, D, H, W) -> (N, 1, H, W)``; without gradient in strips that stay in cache."""
+        if torch.is_grad_enabled() or is_traced(label):
+            return self._score(label)
+        rows = max(1, _STRIP // label[:, :, 0].numel())
+        return torch.cat([self._score(strip) for strip in label.split(rows, dim=2)], dim=2)
+
+    def _score(self, label: Tensor) -> Tensor:
         return self.tail(self.block(self.head(label)))
 
 
@@ -80,26 +90,24 @@ class WholeImage:
     keys: Tensor | None
     patches: KeyPatches
 
-    def crop(self, region: Region, device: torch.device) -> WholeImage:
-        """The region's queries with the keys that they found, on ``device``."""
+    def crop(self, region: Region, key_rows: slice, device: torch.device) -> WholeImage:
+        """The region's queries, with ``key_rows`` of the key grid that hold all they found."""
         graph, rows = self.graph.crop(region), slice(region.top, region.top + region.height)
         queries, keys, patches = self.queries, self.keys, self.patches
         if queries is not None:
             queries = queries[:, :, rows, region.left : region.left + region.width].to(device)
-        if patches.rows.device != device:  # bring the rows that are needed
-            found, grid = graph.index, graph.key_grid
-            first = int(found.min()) // grid.cols
-            # at least two, which are a map of at least one whole patch
-            last = max(int(found.max()) // grid.cols + 1, min(first + 2, grid.rows))
-            first = min(first, max(last - 2, 0))
-            top = first * grid.stride
-            height = min(grid.height, (last - 1) * grid.stride + grid.size) - top
-            part = PatchGrid(height, grid.width, grid.size, grid.stride)
-            index = found - first * grid.cols
-            graph = PatchGraph(index, graph.distance, graph.query_grid, part, graph.scale)
-            patches = patches.band(grid, slice(first, last)).to(device)
-            if keys is not None:
-                keys = keys[:, :, top : top + height].to(device)
+        grid = graph.key_grid
+        # at least two, which are a map of at least one whole patch
+        last = max(key_rows.stop, min(key_rows.start + 2, grid.rows))
+        first = min(key_rows.start, max(last - 2, 0))
+        top = first * grid.stride
+        height = min(grid.height, (last - 1) * grid.stride + grid.size) - top
+        part = PatchGrid(height, grid.width, grid.size, grid.stride)
+        index = graph.index - first * grid.cols
+        graph = PatchGraph(index, graph.distance, graph.query_grid, part, graph.scale)
+        patches = patches.band(grid, slice(first, last)).to(device)
+        if keys is not None:
+            keys = keys[:, :, top : top + height].to(device)
         return WholeImage(graph.to(device), queries, keys, patches)
 
 
@@ -166,22 +174,24 @@ class PatchAggregator(Aggregator):
         self.alignment = grid.stride
         self.halo = grid.size - 1 + self.downsample.halo + reach(self.fuse)
 
-    def embed(self, image: Tensor, image_down: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features of the image and of the searched image."""
+    def embed(
+        self, image: Tensor, image_down: Tensor | None, allocate: Allocate | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features of the image and of the searched image, in tensors of ``allocate`` if given."""
         raise NotImplementedError
 
     def edge_networks(self) -> list[EdgeNet | None]:
         """The networks that weight the LR sum and, where there is one, the HR sum."""
         return [self.edge_lr]
 
-    def _embedded(self, *images: Tensor) -> list[Tensor]:
+    def _embedded(self, *images: Tensor, allocate: Allocate | None = None) -> list[Tensor]:
         """The embedder's features, float32; without gradient when it is frozen."""
         trains = any(p.requires_grad for p in self.embedder.parameters())
-        with (
-            torch.set_grad_enabled(trains and torch.is_grad_enabled()),
-            torch.autocast(images[0].device.type, enabled=False),
-        ):
-            return [self.embedder(image.float()) for image in images]
+        with torch.autocast(images[0].device.type, enabled=False):
+            if trains and torch.is_grad_enabled():
+                return [self.embedder(image.float()) for image in images]
+            with torch.no_grad():
+                return [embed_in_bands(self.embedder, im.float(), allocate) for im in images]
 
     def build_graph(self, image: Tensor, image_down: Tensor | None = None) -> PatchGraph:
         """The patch graph of ``(N, 3, H, W)`` images, RGB in [0, 1]."""
@@ -242,24 +252,39 @@ class PatchAggregator(Aggregator):
 
     def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> WholeImage:
         """See `Aggregator.prepare`; the graph is that of the whole image."""
-        queries, keys = self.embed(image, None)
+        on_host = image.device.type == "cpu"
+        queries, keys = self.embed(image, None, allocate if on_host else None)
         graph = self._find_neighbors(queries, keys)
         stored: list[Tensor | None] = [None, None]
         if self.edge_lr is not None:
-            for place, embedded in enumerate((queries, keys)):
-                stored[place] = allocate(tuple(embedded.shape), embedded.dtype).copy_(embedded)
+            stored = [queries, keys]
+            if not on_host:
+                stored = [allocate(tuple(e.shape), e.dtype).copy_(e) for e in (queries, keys)]
         del queries, keys
         graph = graph.to(features.device)
+        row = graph.key_grid.stride * self.scale * features[:, :, 0].nbytes
+        band = max(1, _BAND // row)
         patches = prepare_keys_in_bands(
-            features, graph, adapn=self.adapn, allocate=allocate, band=_BAND
+            features, graph, adapn=self.adapn, allocate=allocate, band=band
         )
         return WholeImage(graph, *stored, patches)
 
     def aggregate(self, prepared: WholeImage, features: Tensor, region: Region) -> Aggregated:
         """See `Aggregator.aggregate`."""
-        own = prepared.crop(region, features.device)
+        rows = self._key_rows(prepared.graph, region)
+        own = prepared.crop(region, rows, features.device)
         weights = self.edge_weights(own.queries, own.keys, own.graph)
         return self._join(features, own.graph, weights, own.patches)
+
+    def _key_rows(self, graph: PatchGraph, region: Region) -> slice:
+        """Rows of the key grid where the queries of a region have looked."""
+        grid = graph.query_grid
+        high, _, starts, _ = window_starts(
+            grid, graph.key_grid, self.scale, self.window, self.window_mode
+        )
+        first = region.top // grid.stride
+        last = first + PatchGrid(region.height, region.width, grid.size, grid.stride).rows - 1
+        return slice(starts[first], starts[last] + high)
 
     def _join(
         self,

@@ -13,6 +13,7 @@ from torch import Tensor
 from ...ops import smallest_image
 from ...ops.memory import Memory
 from ...registry import MODELS
+from .base import Allocate
 from .patch_aggregator import PatchAggregator
 
 
@@ -73,7 +74,9 @@ class SameScaleKNN(PatchAggregator):
         )
         self.min_size = smallest_image(num_neighbors + int(exclude_self), 1)
 
-    def embed(self, image: Tensor, image_down: Tensor | None) -> tuple[Tensor, Tensor]:
+    def embed(
+        self, image: Tensor, image_down: Tensor | None, allocate: Allocate | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Features of the image, twice: it is searched in itself."""
-        features = self._embedded(image)[0]
+        features = self._embedded(image, allocate=allocate)[0]
         return features, features
