@@ -10,12 +10,14 @@ from rich.table import Table
 from ..benchmark import Case, CaseResult, all_cases, figures, find_case, run_case, write_results
 from ..benchmark.measure import can_measure_peak
 
-HELP = "Measure time and memory, or predict the memory that a network will take."
+HELP = """Measure time and memory of operators, networks, training and its data, or predict the
+memory that a network will take."""
 EXAMPLES = """examples:
   ignn benchmark ops
   ignn benchmark model --list
   ignn benchmark model --case graphagg_x2_256 --threads 2
   ignn benchmark train --repeats 3 -o my_results
+  ignn benchmark data --workers 0 2
   ignn benchmark plan ignn_x2c256b32k5d30_1xb4-800k_div2k --lr-size 512x340
   ignn benchmark plan ignn_tiny_x2 --lr-size 40x40 --batch 16 --train --measure
 """
@@ -37,14 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--threads", type=_count, default=os.cpu_count(), help="default: %(default)s"
         )
-        command.add_argument(
-            "-o",
-            "--out",
-            type=Path,
-            default=Path("benchmarks/results"),
-            metavar="DIR",
-            help="where the CSV files are kept (default: %(default)s)",
-        )
+        _add_out(command)
+    summary = "training samples a second from image files and from caches"
+    data = commands.add_parser("data", help=summary, description=summary)
+    data.add_argument(
+        "--workers",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2],
+        choices=range(65),
+        metavar="N",
+        help="numbers of worker processes (default: 0 1 2)",
+    )
+    data.add_argument(
+        "--pairs", type=_count, default=4000, help="pairs to load from a cache (default: 4000)"
+    )
+    data.add_argument(
+        "--lq-size", type=_count, default=48, help="side of an LR crop (default: %(default)s)"
+    )
+    _add_out(data)
     plan = commands.add_parser("plan", help="predict a network's memory before anything runs")
     plan.add_argument("config", help="config file, or name of a bundled config or zoo model")
     plan.add_argument(
@@ -56,7 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    return _plan(args) if args.what == "plan" else _benchmark(args)
+    own = {"plan": _plan, "data": _data}
+    return own.get(args.what, _benchmark)(args)
+
+
+def _add_out(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        default=Path("benchmarks/results"),
+        metavar="DIR",
+        help="where the CSV files are kept (default: %(default)s)",
+    )
 
 
 def _benchmark(args: argparse.Namespace) -> int:
@@ -96,6 +121,40 @@ def _print_case(console: Console, case: Case, result: CaseResult) -> None:
         read_off.add_row(row.text, *texts, row.figure.published, met)
     console.print(case.summary, highlight=False)
     console.print(measured, read_off)
+
+
+def _data(args: argparse.Namespace) -> int:
+    import tempfile
+
+    import torch
+
+    from ..benchmark.data import SOURCES, available_sources, measure_data, write_data_results
+
+    torch.set_num_threads(1)
+    console = Console(width=None if Console().is_terminal else 140)
+    sources = available_sources()
+    with tempfile.TemporaryDirectory() as folder, console.status("data") as status:
+        rows = measure_data(
+            Path(folder),
+            sources,
+            args.workers,
+            pairs=args.pairs,
+            lq_size=args.lq_size,
+            progress=status.update,
+        )
+    path = args.out / "data.csv"
+    write_data_results(path, rows)
+    sizes = f"{args.lq_size}x{args.lq_size}/{2 * args.lq_size}x{2 * args.lq_size}"
+    columns = ("source", "workers", "pairs a second", "a second of processor time")
+    table = Table(*columns, title=f"augmented LR/HR pairs, {sizes}")
+    for row in rows:
+        speeds = (f"{row.per_second:,.0f}", f"{row.per_cpu_second:,.0f}")
+        table.add_row(row.source, str(row.workers), *speeds)
+    console.print(table)
+    for source in set(SOURCES) - set(sources):
+        console.print(f"{source}: not measured, its package is not installed")
+    console.print(f"wrote {path}", highlight=False)
+    return 0
 
 
 def _plan(args: argparse.Namespace) -> int:

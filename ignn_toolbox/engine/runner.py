@@ -10,7 +10,9 @@ from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.utils import apply_to
+from torch.utils.data import DataLoader
 
+from ..datasets.batch import pack_batch
 from ..datasets.image_io import write_bytes
 from ..version import __version__
 from .checkpoint import (
@@ -45,6 +47,15 @@ class TrainingRunner(Runner):
         if self.cfg.get("channels_last", False):
             built = built.to(memory_format=torch.channels_last)
         return built
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Builds a loader whose batches are cheap to send between processes."""
+        if isinstance(dataloader, dict):
+            dataloader = {"collate_fn": pack_batch, **dataloader}
+        return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     def get_hooks_info(self) -> str:
         """The hooks' names, in the order in which they are called."""
