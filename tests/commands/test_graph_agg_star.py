@@ -40,6 +40,6 @@ def test_upscales_by_its_config(cli, picture, tmp_path):
 
 
 def test_model_with_weights_to_learn_wants_a_checkpoint(cli, tmp_path):
-    status, _, err = cli("test", "edsr-tiny_x2c32b8_1xb16-2k_bsds-t91", "--out", tmp_path)
+    status, _, err = cli("test", "edsr-tiny_x2c32b8_1xb4-1k_bsds-t91", "--out", tmp_path)
     assert status == 1
     assert "name a checkpoint" in err

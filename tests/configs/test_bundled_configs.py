@@ -72,7 +72,7 @@ def difference(first, second, at=""):
         (name, base)
         for folder, base in (
             ("ablation", "ignn_x2c256b32k5d30_1xb4-800k_div2k"),
-            ("ablation_tiny", "ignn-tiny_x2c32b8k5d30_1xb16-2k_bsds-t91"),
+            ("ablation_tiny", "ignn-tiny_x2c32b8k5d30_1xb4-1k_bsds-t91"),
         )
         for name, path in CONFIGS.items()
         if Path(path).parent.name == folder and name != base
@@ -82,7 +82,7 @@ def test_ablation_changes_nothing_but_its_subject(name, base):
     """Data, schedule, warm start and everything else are those of the base."""
     changed = difference(build(base)[0].to_dict(), build(name)[0].to_dict())
     allowed = ("model.network.aggregator", "model.network.aggregate_after")
-    if name == "edsr-tiny_x2c32b12_1xb16-2k_bsds-t91":
+    if name == "edsr-tiny_x2c32b12_1xb4-1k_bsds-t91":
         allowed += ("model.network.num_blocks",)
     assert changed
     assert all(key.startswith(allowed) for key in changed), changed
@@ -90,7 +90,7 @@ def test_ablation_changes_nothing_but_its_subject(name, base):
 
 def test_control_has_as_many_parameters_as_the_graph_network():
     sizes = [
-        sum(p.numel() for p in build(f"{name}_1xb16-2k_bsds-t91")[1].parameters())
+        sum(p.numel() for p in build(f"{name}_1xb4-1k_bsds-t91")[1].parameters())
         for name in ("edsr-tiny_x2c32b12", "ignn-tiny_x2c32b8k5d30")
     ]
     assert sizes == [235_576, 240_173]
@@ -134,5 +134,5 @@ def test_page_of_the_ablations_is_complete(page):
     text = (configs_dir() / page / "README.md").read_text()
     text = text.replace("...k", "ignn-tiny_x2c32b8k").replace("_...`", "_x2c32b8k5d30`")
     names = [path.stem for path in (configs_dir() / page).glob("*.py")]
-    short = [name.removesuffix("_1xb16-2k_bsds-t91") for name in names]
+    short = [name.removesuffix("_1xb4-1k_bsds-t91") for name in names]
     assert [name for name in short if f"`{name}`" not in text] == []

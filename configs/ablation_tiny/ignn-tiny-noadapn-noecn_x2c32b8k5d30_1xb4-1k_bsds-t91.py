@@ -1,3 +1,3 @@
 # Table 6: without AdaPN and without ECN.
-_base_ = "../ignn/ignn-tiny_x2c32b8k5d30_1xb16-2k_bsds-t91.py"
+_base_ = "ignn-tiny_x2c32b8k5d30_1xb4-1k_bsds-t91.py"
 model = dict(network=dict(aggregator=dict(adapn=False, ecn=False, distance_divisor=0.03)))

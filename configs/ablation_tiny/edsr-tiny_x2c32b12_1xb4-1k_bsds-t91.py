@@ -1,4 +1,4 @@
 # Control: as many parameters as the ladder's IGNN (235,576 and 240,173), in four more blocks,
 # which start as identity.
-_base_ = "../ignn/ignn-tiny_x2c32b8k5d30_1xb16-2k_bsds-t91.py"
+_base_ = "ignn-tiny_x2c32b8k5d30_1xb4-1k_bsds-t91.py"
 model = dict(network=dict(num_blocks=12, aggregator=None))

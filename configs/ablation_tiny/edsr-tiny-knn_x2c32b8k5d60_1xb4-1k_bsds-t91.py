@@ -1,5 +1,5 @@
 # Table 2: neighbours of the image's own scale. A window of 60 spans the LR pixels of GraphAgg's 30.
-_base_ = "../ignn/ignn-tiny_x2c32b8k5d30_1xb16-2k_bsds-t91.py"
+_base_ = "ignn-tiny_x2c32b8k5d30_1xb4-1k_bsds-t91.py"
 model = dict(
     network=dict(
         aggregator=dict(
