@@ -1,4 +1,4 @@
-"""``ignn models``: what ships with the package."""
+"""``ignn models``: the zoo."""
 
 import argparse
 from collections.abc import Iterable
@@ -8,10 +8,12 @@ from rich.table import Table
 
 from ..zoo import ZooModel, bundled_configs, list_models, zoo_models
 
-HELP = "List the models that ship with the package and, on request, the configs to train from."
+HELP = """List the zoo's models and, on request, the configs to train from. A checkpoint that does
+not ship with the package is downloaded when it is first used, or by --download."""
 EXAMPLES = """examples:
   ignn models
   ignn models 'ignn*' --configs
+  ignn models 'ignn_x*' --download       # before going where there is no network
   ignn models --markdown                 # the table of the README
 """
 
@@ -19,6 +21,9 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pattern", nargs="?", default="*", help="shell pattern of names")
     parser.add_argument("--configs", action="store_true", help="also list the bundled configs")
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the checkpoints that do not ship"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
 
 
@@ -35,6 +40,10 @@ def run(args: argparse.Namespace) -> int:
         Console().print(table)
     else:
         print(f"no model matches {args.pattern!r}")
+    if args.download:
+        for model in chosen:
+            if model.weights is not None:
+                print(f"{model.name}: {model.verify()}")
     if args.configs:
         print("\nconfigs (`ignn train NAME`):")
         for name, path in bundled_configs().items():

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ..registry import DATASETS, METRICS, SCOPE, TRANSFORMS
-from ..zoo.index import resolve
+from ..zoo.index import find_config
 from .config_check import accepted_keys, check_config, find_type
 
 # Hooks that mmengine's runner adds by itself; None keeps them away, and only them.
@@ -42,7 +42,7 @@ def load_config(
         FileNotFoundError: No such config; the message names the nearest.
         ValueError: The file cannot be read, holds an unknown key or type, or contradicts itself.
     """
-    path, _ = resolve(name_or_path)
+    path = find_config(name_or_path)
     try:
         config = Config.fromfile(path)
     except (SyntaxError, NameError, KeyError, TypeError) as error:

@@ -2,35 +2,38 @@
 
 A method's ``configs/<method>/metafile.yml`` lists ``Models``, each with ``Name`` (the grammar name
 of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the configs folder),
-``Scale``, ``Parameters`` and ``Results``; a model that learnt something also has ``Weights``
-(a file in ``zoo/checkpoints``), ``SHA256`` and ``Training`` (data, its terms, the command).
+``Scale``, ``Parameters`` and ``Results``; a model that learnt something also has ``Weights``,
+``SHA256`` and ``Training`` (data, its terms, the command). ``Weights`` is a file in
+``zoo/checkpoints``, or a list of URLs of the same file, which is downloaded when it is first used.
 """
 
 import difflib
 import fnmatch
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .download import cache_dir, digest, fetch, file_name
 from .paths import checkpoints_dir, configs_dir
 
 
 @dataclass(frozen=True)
 class ZooModel:
-    """One model that runs as it ships.
+    """One model of the zoo.
 
     Attributes:
         name: Its zoo name, such as ``ignn_tiny_x2``.
         config: Its config file.
-        weights: Its checkpoint file; ``None`` for a model that learns nothing.
+        weights: Its checkpoint file, which may have to be downloaded first; ``None`` for a model
+            that learns nothing.
         sha256: Hexadecimal digest of the checkpoint file.
         scale: Upscaling factor.
         parameters: Number of parameters, fixed ones included.
         training: Data, its terms of use and the command, as the metafile says.
         results: Measured figures: a list of ``{Dataset, Protocol, PSNR, SSIM}``.
+        urls: Where the checkpoint is to be had; empty for one that ships with the package.
     """
 
     name: str
@@ -41,40 +44,48 @@ class ZooModel:
     parameters: int
     training: dict[str, Any] = field(default_factory=dict)
     results: list[dict[str, Any]] = field(default_factory=list)
+    urls: tuple[str, ...] = ()
 
     def verify(self) -> Path | None:
         """Returns the checkpoint's path, if any, after comparing its digest with the metafile's.
 
+        A checkpoint that does not ship is downloaded unless it has been before.
+
         Raises:
             FileNotFoundError: The file is missing.
             ValueError: The file is not the one that was published.
+            OSError: The file could not be downloaded.
         """
         if self.weights is None:
             return None
+        if self.urls:
+            return fetch(self.urls, str(self.sha256), self.weights)
         if not self.weights.is_file():
             raise FileNotFoundError(
                 f"{self.weights}, the checkpoint of {self.name}, is missing; install again"
             )
-        digest = hashlib.sha256(self.weights.read_bytes()).hexdigest()
-        if digest != self.sha256:
+        found = digest(self.weights)
+        if found != self.sha256:
             raise ValueError(
-                f"{self.weights} has SHA-256 {digest}, its metafile says {self.sha256}; "
+                f"{self.weights} has SHA-256 {found}, its metafile says {self.sha256}; "
                 "the file is damaged, install again"
             )
         return self.weights
 
 
 def zoo_models() -> dict[str, ZooModel]:
-    """The models that ship by zoo name, in the metafiles' order."""
+    """The zoo's models by name, in the metafiles' order."""
     models = {}
     for metafile in sorted(configs_dir().glob("*/metafile.yml")):
         entries = yaml.safe_load(metafile.read_text(encoding="utf-8")) or {}
         for entry in entries.get("Models", []):
             name = entry.get("Alias", entry["Name"])
+            weights, urls = _weights(entry.get("Weights"))
             models[name] = ZooModel(
                 name=name,
                 config=configs_dir() / entry["Config"],
-                weights=checkpoints_dir() / entry["Weights"] if "Weights" in entry else None,
+                weights=weights,
+                urls=urls,
                 sha256=entry.get("SHA256"),
                 scale=entry["Scale"],
                 parameters=entry["Parameters"],
@@ -101,14 +112,29 @@ def bundled_configs() -> dict[str, Path]:
 
 
 def resolve(name_or_path: str | Path) -> tuple[Path, Path | None]:
-    """Finds a config, and the shipped checkpoint where the name is a zoo name.
+    """Finds a config, and the zoo's checkpoint where the name is a zoo name.
+
+    Args:
+        name_or_path: As in :func:`find_config`.
+
+    Returns:
+        The config's path, and the verified checkpoint's path or None.
+
+    Raises:
+        FileNotFoundError: Nothing is called so; the message names the nearest that exist.
+        ValueError: The checkpoint is damaged.
+        OSError: The checkpoint could not be downloaded.
+    """
+    model = zoo_models().get(str(name_or_path))
+    return find_config(name_or_path), None if model is None else model.verify()
+
+
+def find_config(name_or_path: str | Path) -> Path:
+    """Finds a config; no checkpoint is looked for.
 
     Args:
         name_or_path: A zoo name (``ignn_tiny_x2``), a config file, the name of a bundled config
             with or without ``.py``, or its path relative to the configs folder.
-
-    Returns:
-        The config's path, and the verified checkpoint's path or None.
 
     Raises:
         FileNotFoundError: Nothing is called so; the message names the nearest that exist.
@@ -116,17 +142,24 @@ def resolve(name_or_path: str | Path) -> tuple[Path, Path | None]:
     text = str(name_or_path)
     models = zoo_models()
     if text in models:
-        return models[text].config, models[text].verify()
+        return models[text].config
     path = Path(name_or_path)
     if path.suffix == ".py" and path.is_file():
-        return path, None
+        return path
     configs = bundled_configs()
     if path.stem in configs and path.suffix in ("", ".py") and len(path.parts) == 1:
-        return configs[path.stem], None
+        return configs[path.stem]
     inside = (configs_dir() / path).with_suffix(".py")
     if len(path.parts) == 2 and not path.is_absolute() and inside.is_file():
-        return inside, None
+        return inside
     raise FileNotFoundError(f"no model or config `{text}`; {_suggestion(text, models, configs)}")
+
+
+def _weights(entry: str | list[str] | None) -> tuple[Path | None, tuple[str, ...]]:
+    """The file that a metafile's ``Weights`` stands for, and its addresses."""
+    if isinstance(entry, list):
+        return cache_dir() / "checkpoints" / file_name(entry[0]), tuple(entry)
+    return (checkpoints_dir() / entry if entry else None), ()
 
 
 def _suggestion(text: str, models: dict[str, ZooModel], configs: dict[str, Path]) -> str:

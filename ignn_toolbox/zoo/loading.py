@@ -12,7 +12,7 @@ from ..models.restorers import Restorer
 from ..registry import MODELS
 from .index import resolve
 
-_CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 
 
 def init_model(
@@ -40,7 +40,7 @@ def init_model(
     content: dict[str, Any] | None = None
     if isinstance(config_or_name, Config):
         model_config = config_or_name.model
-    elif Path(config_or_name).suffix in _CHECKPOINT_SUFFIXES:
+    elif Path(config_or_name).suffix in CHECKPOINT_SUFFIXES:
         source = Path(config_or_name)
         content = load_checkpoint(source)
         model_config = _own_config(content, source)

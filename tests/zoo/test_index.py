@@ -9,7 +9,7 @@ import yaml
 
 from ignn_toolbox.apis import init_model, list_models
 from ignn_toolbox.zoo import bundled_configs, checkpoints_dir, configs_dir, index, resolve
-from ignn_toolbox.zoo.index import zoo_models
+from ignn_toolbox.zoo.index import find_config, zoo_models
 
 
 @pytest.fixture
@@ -64,6 +64,25 @@ def test_damaged_or_missing_weights_are_noticed(small_zoo):
     weights.unlink()
     with pytest.raises(FileNotFoundError, match=r"the checkpoint of toy_x2, is missing"):
         init_model("toy_x2")
+
+
+def test_weights_by_url_are_loaded_when_they_are_needed(small_zoo, cli, monkeypatch):
+    metafile = small_zoo / "configs" / "toy" / "metafile.yml"
+    content = yaml.safe_load(metafile.read_text())
+    nowhere = (small_zoo / "nowhere" / "toy_x2.pth").as_uri()
+    content["Models"][0]["Weights"] = [nowhere, (small_zoo / "toy_x2.pth").as_uri()]
+    metafile.write_text(yaml.safe_dump(content))
+    monkeypatch.setenv("IGNN_CACHE", str(small_zoo / "cache"))
+    assert find_config("toy_x2").stem == "toy-tiny_x2c8b2"
+    assert not (small_zoo / "cache").exists()
+    status, out, _ = cli("models", "--download")
+    assert status == 0
+    assert f"toy_x2: {small_zoo / 'cache' / 'checkpoints' / 'toy_x2.pth'}" in out
+    (small_zoo / "toy_x2.pth").unlink()
+    assert init_model("toy_x2").scale == 2
+    (small_zoo / "cache" / "checkpoints" / "toy_x2.pth").unlink()
+    with pytest.raises(OSError, match="Without a network, put the file"):
+        resolve("toy_x2")
 
 
 def test_wrong_names_are_answered_with_the_nearest(small_zoo):

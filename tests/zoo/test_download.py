@@ -1,0 +1,233 @@
+"""Checkpoints come from whichever server has them, whole and unchanged, or not at all."""
+
+import hashlib
+import multiprocessing
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ignn_toolbox.zoo.download import DownloadError, addresses, cache_dir, fetch, file_name
+
+CONTENT = os.urandom(600_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one file on this machine, as well or as badly as its attributes say."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content = CONTENT
+        self.cut_after: list[int] = []  # bytes after which each of the next transfers breaks off
+        self.ranges = True
+        self.missing = False
+        self.requests: list[str | None] = []  # the Range of each
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/some/where/net_x2.pth"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        server = self.server
+        wanted = self.headers.get("Range")
+        server.requests.append(wanted)
+        if server.missing:
+            return self.send_error(404, "Not Found")
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and server.ranges else 0
+        if start >= len(server.content):
+            return self.send_error(416, "Range Not Satisfiable")
+        body = server.content[start:]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if server.cut_after:
+            body = body[: server.cut_after.pop(0)]
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def servers() -> Iterator[list[Server]]:
+    """Two servers that have the same file."""
+    running = [Server(), Server()]
+    for server in running:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield running
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def server(servers: list[Server]) -> Server:
+    return servers[0]
+
+
+@pytest.fixture(autouse=True)
+def _no_mirrors(monkeypatch) -> None:
+    monkeypatch.delenv("IGNN_MIRRORS", raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "net_x2.pth"
+
+
+def dead_url() -> str:
+    """An address at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/net_x2.pth"
+
+
+def only(target: Path) -> bool:
+    """Whether the file is there, whole, and nothing else."""
+    return os.listdir(target.parent) == [target.name] and target.read_bytes() == CONTENT
+
+
+def test_a_file_is_loaded_once(server: Server, target: Path) -> None:
+    for _ in range(2):
+        assert fetch([server.url], SHA256, target) == target
+    assert only(target)
+    assert server.requests == [None]
+
+
+def test_a_damaged_file_is_loaded_anew(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    target.write_bytes(CONTENT[:-1])
+    fetch([server.url], SHA256, target)
+    assert only(target)
+
+
+def test_a_transfer_that_breaks_off_is_taken_up(server: Server, target: Path) -> None:
+    server.cut_after = [200_000, 1_000]
+    fetch([server.url], SHA256, target)
+    assert only(target)
+    assert server.requests == [None, "bytes=200000-", "bytes=201000-"]
+
+
+def test_a_later_run_goes_on_where_an_earlier_one_stopped(server: Server, target: Path) -> None:
+    server.cut_after = [300_000, 0]
+    with pytest.raises(DownloadError, match="the transfer broke off"):
+        fetch([server.url], SHA256, target)
+    assert not target.exists()
+    fetch([server.url], SHA256, target)
+    assert only(target)
+    assert server.requests[-1] == "bytes=300000-"
+
+
+def test_another_mirror_goes_on_with_the_first_ones_bytes(
+    servers: list[Server], target: Path
+) -> None:
+    first, second = servers
+    first.cut_after = [250_000, 0]
+    fetch([first.url, second.url], SHA256, target)
+    assert only(target)
+    assert second.requests == ["bytes=250000-"]
+
+
+def test_a_server_without_ranges_starts_over(server: Server, target: Path) -> None:
+    server.ranges = False
+    server.cut_after = [100_000]
+    fetch([server.url], SHA256, target)
+    assert only(target)
+
+
+def test_a_dead_mirror_is_passed_over(server: Server, target: Path) -> None:
+    fetch([dead_url(), server.url], SHA256, target)
+    assert only(target)
+
+
+def test_another_file_is_not_taken(servers: list[Server], target: Path) -> None:
+    first, second = servers
+    first.content = os.urandom(600_000)
+    with pytest.raises(DownloadError, match=f"its SHA-256 is [0-9a-f]{{64}}, not {SHA256}"):
+        fetch([first.url], SHA256, target)
+    assert os.listdir(target.parent) == []
+    fetch([first.url, second.url], SHA256, target)
+    assert only(target)
+
+
+def test_the_bytes_of_another_file_are_not_gone_on_with(
+    servers: list[Server], target: Path
+) -> None:
+    first, second = servers
+    first.content, first.cut_after = os.urandom(600_000), [250_000, 0]
+    fetch([first.url, second.url], SHA256, target)
+    assert only(target)
+    assert second.requests == ["bytes=250000-", None]
+
+
+def test_a_partial_file_that_is_whole_needs_no_more(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    (target.parent / f".{target.name}.{SHA256[:8]}.part").write_bytes(CONTENT)
+    fetch([server.url], SHA256, target)
+    assert only(target)
+
+
+def test_without_a_network_the_way_out_is_named(server: Server, target: Path) -> None:
+    server.missing = True
+    with pytest.raises(DownloadError) as error:
+        fetch([dead_url(), server.url], SHA256, target)
+    for part in ("no connection", "answers 404 Not Found", str(target), SHA256, "$IGNN_MIRRORS"):
+        assert part in str(error.value)
+
+
+def test_two_processes_load_a_file_once(server: Server, target: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    arguments = ([server.url], SHA256, target)
+    loading = [context.Process(target=fetch, args=arguments) for _ in range(3)]
+    for process in loading:
+        process.start()
+    for process in loading:
+        process.join(30)
+    assert [process.exitcode for process in loading] == [0, 0, 0]
+    assert only(target)
+    assert server.requests == [None]
+
+
+def test_mirrors_of_the_environment_come_first(server: Server, target: Path, monkeypatch) -> None:
+    base = server.url.rsplit("/", 1)[0]
+    monkeypatch.setenv("IGNN_MIRRORS", f"{dead_url()}/ {base}/")
+    fetch([dead_url()], SHA256, target)
+    assert only(target)
+    monkeypatch.setenv("IGNN_MIRRORS", "a://b c://d/")
+    assert addresses(["e://f/n.pth", "c://d/n.pth"]) == [
+        "a://b/n.pth",
+        "c://d/n.pth",
+        "e://f/n.pth",
+    ]
+
+
+def test_a_folder_can_be_a_mirror(tmp_path: Path, target: Path, monkeypatch) -> None:
+    (tmp_path / "usb").mkdir()
+    (tmp_path / "usb" / "net_x2.pth").write_bytes(CONTENT)
+    monkeypatch.setenv("IGNN_MIRRORS", (tmp_path / "usb").as_uri())
+    fetch([dead_url()], SHA256, target)
+    assert only(target)
+
+
+def test_files_lie_in_the_users_cache(monkeypatch) -> None:
+    monkeypatch.setenv("IGNN_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert cache_dir() == Path("/x/ignn_toolbox")
+    monkeypatch.setenv("IGNN_CACHE", "/y")
+    assert cache_dir() == Path("/y")
+    assert file_name("http://h/a%20b.pth?download=true") == "a b.pth"
+    with pytest.raises(ValueError, match="names no file"):
+        file_name("http://h/")
