@@ -10,7 +10,8 @@ from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.evaluation.paper import TITLES, paper_table
 from ignn_toolbox.evaluation.table_format import markdown
 from ignn_toolbox.zoo import zoo_models
-from ignn_toolbox.zoo.index import ZooModel, bundled_configs
+from ignn_toolbox.zoo.card import model_card
+from ignn_toolbox.zoo.index import bundled_configs
 from ignn_toolbox.zoo.paths import configs_dir
 
 _GPU = re.compile(r"nvidia|geforce|tesla|quadro|radeon|instinct|\b[ahlv]\d{2,3}\b", re.IGNORECASE)
@@ -47,8 +48,8 @@ def zoo() -> str:
 
 
 def zoo_details() -> str:
-    """Weights and training of each shipped model, from the metafiles."""
-    return "\n".join(_model(model) for _, model in sorted(zoo_models().items()))
+    """The card of each model of the zoo, from the metafiles."""
+    return "\n".join(_demoted(model_card(model), 2) for _, model in sorted(zoo_models().items()))
 
 
 def configs() -> str:
@@ -133,19 +134,6 @@ def _measured_table(path: Path) -> str:
         _line(["---"] * len(shown)),
     ]
     return "\n".join([*lines, *(_line([row[c] or "" for c in shown]) for row in rows)])
-
-
-def _model(model: ZooModel) -> str:
-    lines = [f"### {model.name}", "", f"- config: `{model.config.stem}`"]
-    if model.weights is not None:
-        lines += [f"- weights: `{model.weights.name}`, SHA-256 `{model.sha256}`"]
-    for key, value in model.training.items():
-        if value is not None:
-            lines.append(f"- {key.lower()}: " + (f"`{value}`" if key == "Command" else str(value)))
-    counted = ", ".join(
-        f"{row['Dataset']} {row['Images']}" for row in model.results if row.get("Images")
-    )
-    return "\n".join([*lines, f"- images scored: {counted or 'none'}", ""])
 
 
 def _demoted(text: str, levels: int) -> str:

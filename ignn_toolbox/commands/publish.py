@@ -6,9 +6,9 @@ from pathlib import Path
 from ..evaluation import read_results
 from ..zoo.publish import publish
 
-HELP = """Put a trained checkpoint into a checkout's model zoo: the bare weights into
-ignn_toolbox/zoo/checkpoints, and an entry with SHA-256, parameters, training and measured results
-into the config's metafile.yml."""
+HELP = """Put a trained checkpoint into a checkout's model zoo: the bare weights and a model card
+into ignn_toolbox/zoo/checkpoints (or, with --url, into a folder to upload), and an entry with
+SHA-256, parameters, training and measured results into the config's metafile.yml."""
 EXAMPLES = """examples:
   ignn test edsr-tiny_x2c32b8_1xb16-7k_bsds-t91 best.pth --data-root data --out results/edsr_tiny
   ignn publish best.pth --name edsr_tiny_x2 --config edsr-tiny_x2c32b8_1xb16-7k_bsds-t91 \\
@@ -27,6 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", help="training images; needed with a checkpoint")
     parser.add_argument("--terms", help="their terms of use; needed with a checkpoint")
     parser.add_argument("--command", help="how to train it again (default: ignn train CONFIG)")
+    parser.add_argument(
+        "--url",
+        nargs="+",
+        default=[],
+        help="addresses at which the file will be downloaded, instead of shipping it",
+    )
+    parser.add_argument(
+        "--upload-dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="with --url: folder for the file to upload and its card (default: here)",
+    )
     parser.add_argument("--root", type=Path, default=Path(), help="the checkout (default: here)")
 
 
@@ -36,7 +49,14 @@ def run(args: argparse.Namespace) -> int:
     command = args.command or f"ignn train {args.config} --data-root data"
     training = {"Data": args.data, "Terms": args.terms, "Command": command}
     entry = publish(
-        args.checkpoint, args.config, args.name, read_results(args.results), training, args.root
+        args.checkpoint,
+        args.config,
+        args.name,
+        read_results(args.results),
+        training,
+        args.root,
+        urls=args.url,
+        upload_dir=args.upload_dir,
     )
     digest = f", SHA-256 {entry['SHA256'][:12]}..." if "SHA256" in entry else ""
     print(f"{args.name}: {entry['Parameters']:,} parameters{digest}")

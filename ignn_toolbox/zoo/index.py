@@ -79,20 +79,25 @@ def zoo_models() -> dict[str, ZooModel]:
     for metafile in sorted(configs_dir().glob("*/metafile.yml")):
         entries = yaml.safe_load(metafile.read_text(encoding="utf-8")) or {}
         for entry in entries.get("Models", []):
-            name = entry.get("Alias", entry["Name"])
-            weights, urls = _weights(entry.get("Weights"))
-            models[name] = ZooModel(
-                name=name,
-                config=configs_dir() / entry["Config"],
-                weights=weights,
-                urls=urls,
-                sha256=entry.get("SHA256"),
-                scale=entry["Scale"],
-                parameters=entry["Parameters"],
-                training=entry.get("Training", {}),
-                results=entry.get("Results", []),
-            )
+            model = described(entry)
+            models[model.name] = model
     return models
+
+
+def described(entry: dict[str, Any]) -> ZooModel:
+    """The model that an entry of a metafile describes."""
+    weights, urls = _weights(entry.get("Weights"))
+    return ZooModel(
+        name=entry.get("Alias", entry["Name"]),
+        config=configs_dir() / entry["Config"],
+        weights=weights,
+        urls=urls,
+        sha256=entry.get("SHA256"),
+        scale=entry["Scale"],
+        parameters=entry["Parameters"],
+        training=entry.get("Training", {}),
+        results=entry.get("Results", []),
+    )
 
 
 def list_models(pattern: str = "*") -> list[str]:

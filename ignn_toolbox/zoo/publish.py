@@ -1,6 +1,6 @@
-"""Puts a trained model into the zoo: its bare weights, and a metafile entry of what it scored."""
+"""Puts a trained model into the zoo: its bare weights, its card, and a metafile entry."""
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from ..evaluation.results import Results
 from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..version import __version__
-from .index import bundled_configs
+from .card import model_card
+from .download import digest, file_name
+from .index import bundled_configs, described
 
 _HEADER = "# Written by `ignn publish` from measured results; see `ignn publish --help`.\n"
 
@@ -25,11 +27,15 @@ def publish(
     results: Results,
     training: dict[str, Any],
     root: Path,
+    *,
+    urls: Sequence[str] = (),
+    upload_dir: Path = Path(),
 ) -> dict[str, Any]:
     """Publishes a checkpoint under a zoo name.
 
-    The optimizer, the training config and its local paths are left behind. The entry replaces an
-    earlier one of the same name.
+    The optimizer, the training config and its local paths are left behind. The weights, and the
+    model's card beside them, go to the package's own checkpoints, or where they will be downloaded
+    from ``urls``, to ``upload_dir``. The entry replaces an earlier one of the same name.
 
     Args:
         checkpoint: What training wrote; ``None`` for a network without parameters.
@@ -38,6 +44,8 @@ def publish(
         results: Measured from this very checkpoint file.
         training: Data, its terms and the command, as the metafile shall say.
         root: The checkout, which holds ``configs`` and ``ignn_toolbox``.
+        urls: Addresses at which the file will be found; none for one that ships with the package.
+        upload_dir: Folder for the file to upload.
 
     Returns:
         The metafile entry.
@@ -55,7 +63,11 @@ def publish(
     if checkpoint is None:
         entry |= _without_weights(config)
     else:
-        entry |= _with_weights(Path(checkpoint), config, alias, results, training, root)
+        name = file_name(urls[0]) if urls else f"{alias}.pth"
+        folder = upload_dir if urls else root / "ignn_toolbox" / "zoo" / "checkpoints"
+        weights = folder / name
+        entry |= _with_weights(Path(checkpoint), config, weights, results, training)
+        entry["Weights"] = list(urls) or name
     entry["Results"] = [
         {
             "Dataset": mean.dataset,
@@ -66,6 +78,9 @@ def publish(
         }
         for mean in results.means
     ]
+    if checkpoint is not None:
+        card = model_card(described(entry))
+        write_bytes(weights.with_suffix(".md"), card.encode())
     _write_entry(metafile, entry)
     return entry
 
@@ -80,33 +95,30 @@ def _without_weights(config: Path) -> dict[str, Any]:
 def _with_weights(
     checkpoint: Path,
     config: Path,
-    alias: str,
+    weights: Path,
     results: Results,
     training: dict[str, Any],
-    root: Path,
 ) -> dict[str, Any]:
     """Checks the checkpoint, writes its bare weights, and describes them."""
     content = load_checkpoint(checkpoint)
     measured = results.info.get("sha256")
-    if measured != _sha256(checkpoint):
+    if measured != digest(checkpoint):
         raise ValueError(
             f"the results were measured with another file than {checkpoint} "
             f"(SHA-256 {measured}); run `ignn test` with this one"
         )
     restorer = _fitting_restorer(config, content, checkpoint)
     meta = content["meta"]
-    weights = root / "ignn_toolbox" / "zoo" / "checkpoints" / f"{alias}.pth"
-    weights.parent.mkdir(exist_ok=True)
+    weights.parent.mkdir(parents=True, exist_ok=True)
     kept = {
         "config": _without_start(meta["config"]),
         "scale": meta["scale"],
         "toolbox_version": __version__,
+        "metrics": meta.get("metrics", {}),
     }
-    kept["metrics"] = meta.get("metrics", {})
     save_checkpoint({"meta": kept, "state_dict": content["state_dict"]}, weights)
     return {
-        "Weights": weights.name,
-        "SHA256": _sha256(weights),
+        "SHA256": digest(weights),
         "Scale": meta["scale"],
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": meta.get("iter"), "Seed": meta.get("seed")},
@@ -144,7 +156,3 @@ def _write_entry(metafile: Path, entry: dict[str, Any]) -> None:
     content["Models"] = sorted([*others, entry], key=lambda model: model.get("Alias", ""))
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     write_bytes(metafile, (_HEADER + text).encode())
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

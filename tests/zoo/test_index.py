@@ -9,6 +9,7 @@ import yaml
 
 from ignn_toolbox.apis import init_model, list_models
 from ignn_toolbox.zoo import bundled_configs, checkpoints_dir, configs_dir, index, resolve
+from ignn_toolbox.zoo.card import model_card
 from ignn_toolbox.zoo.index import find_config, zoo_models
 
 
@@ -130,6 +131,7 @@ def test_every_shipped_model_is_what_its_metafile_says():
         if weights is not None:
             assert weights.stat().st_size < 2 * 2**20
             assert model.training
+            assert weights.with_suffix(".md").read_text() == model_card(model)
             meta = torch.load(weights, weights_only=True)["meta"]
             assert "init_cfg" not in str(meta), "where it started is a path of one machine"
 

@@ -9,6 +9,7 @@ import yaml
 from ignn_toolbox.evaluation import Results, write_results
 from ignn_toolbox.zoo import index
 from ignn_toolbox.zoo import publish as publishing
+from ignn_toolbox.zoo.card import model_card
 
 
 @pytest.fixture
@@ -60,9 +61,27 @@ def test_published_model_is_found_verified_and_bare(checkout, cli):
         "Iterations": 70,
         "Seed": 3,
     }
+    card = model.weights.with_suffix(".md").read_text()
+    assert card == model_card(model)
+    for text in (f"SHA-256 `{model.sha256}`", "data: noise", "terms: free", "37.25 | 0.9000"):
+        assert text in card
+    assert "/home/me" not in card + str(content["meta"])
     assert cli(*words(checkout))[0] == 0
     metafile = yaml.safe_load((checkout / "configs" / "toy" / "metafile.yml").read_text())
     assert [entry["Alias"] for entry in metafile["Models"]] == ["toy_x2"]
+
+
+def test_a_model_to_be_downloaded_is_not_put_into_the_package(checkout, cli, monkeypatch):
+    monkeypatch.setenv("IGNN_CACHE", str(checkout / "cache"))
+    upload = checkout / "upload"
+    urls = [(upload / "toy.pth").as_uri(), "file:///mirror/toy.pth"]
+    status, _, err = cli(*words(checkout), "--url", *urls, "--upload-dir", upload)
+    assert status == 0, err
+    assert not (checkout / "ignn_toolbox" / "zoo" / "checkpoints").exists()
+    (model,) = index.zoo_models().values()
+    assert model.urls == tuple(urls)
+    assert (upload / "toy.md").read_text() == model_card(model)
+    assert model.verify().read_bytes() == (upload / "toy.pth").read_bytes()
 
 
 def test_results_of_another_file_are_refused(checkout, cli):
