@@ -11,7 +11,7 @@ from torch import Tensor
 from .fold import fold_patches, fold_patches_backward, fold_region, key_starts
 from .graph import PatchGraph
 from .keys import KeyPatches, prepare_keys
-from .memory import NeighborPlan
+from .memory import NeighborPlan, Scratch
 from .patches import PatchGrid, Region, fold_constant, pad_to_grid, patch_slices
 from .statistics import query_statistics
 
@@ -63,12 +63,12 @@ class Neighbors:
         offset = torch.addcmul(self.query_mean[:, rows, cols], shift, std, value=-1)
         return gain.to(self.rows.dtype), offset.to(self.rows.dtype)
 
-    def fold_region(self, rank: int, region: Region) -> Tensor:
-        """Map ``(N, h, s, w, s, C)`` of one neighbour rank in a region, without gradient."""
+    def fold_region(self, rank: int, region: Region, scratch: Scratch | None = None) -> Tensor:
+        """Map ``(N, h, s, w, s, C)`` of one neighbour rank in a region, see `fold.fold_region`."""
         box = region.queries(self.grid)
         gain, offset = self.affine(rank, *box)
         starts = self.starts[:, box[0], box[1], rank].contiguous()
-        return fold_region(self.rows, starts, gain, offset, self.grid, region)
+        return fold_region(self.rows, starts, gain, offset, self.grid, region, scratch)
 
     def fold(self, rank: int) -> Tensor:
         """Map ``(N, H, s, W, s, C)`` of one neighbour rank; differentiable."""
@@ -224,13 +224,13 @@ class _Job:
         n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
         hr = rows.new_zeros(n, grid.height, s, grid.width, s, c)
         lr: Tensor | None = None
+        scratch = Scratch()
         for rank in range(weights_lr.shape[1]):
             for top, bottom in self.bands():
                 first = max(0, top - self.halo)
                 last = min(grid.height, bottom + self.halo)
-                folded = self.neighbors.fold_region(
-                    rank, Region(first, 0, last - first, grid.width)
-                )
+                region = Region(first, 0, last - first, grid.width)
+                folded = self.neighbors.fold_region(rank, region, scratch)
                 own, band = slice(top - first, bottom - first), slice(top, bottom)
                 hr[:, band].addcmul_(folded[:, own], _per_block(weights_hr, rank)[:, band])
                 image = self.lay_out(folded)

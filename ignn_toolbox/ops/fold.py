@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .memory import Scratch
 from .patches import PatchGrid, Region, overlap_weights
 from .tracing import is_traced
 
@@ -80,7 +81,7 @@ def fold_patches(
         ``(N, H, s, W, s, C)``: seen as ``(N, sH, sW, C)``, the folded map.
     """
     grid = PatchGrid(height, width, size, stride)
-    return _fold(rows, starts, gain, offset, grid, Region.whole(grid))
+    return _fold(rows, starts, gain, offset, grid, Region.whole(grid), Scratch())
 
 
 @fold_patches.register_fake
@@ -97,14 +98,15 @@ def fold_region(
     offset: Tensor | None,
     grid: PatchGrid,
     region: Region,
+    scratch: Scratch | None = None,
 ) -> Tensor:
     """`fold_patches` of one region of the map: ``(N, h, s, w, s, C)``, without gradient.
 
     ``starts``, ``gain`` and ``offset`` hold only the queries that touch the region
-    (``region.queries(grid)``).
+    (``region.queries(grid)``). With ``scratch`` the result is valid until the next call with it.
     """
     if not is_traced(rows):
-        return _fold(rows, starts, gain, offset, grid, region)
+        return _fold(rows, starts, gain, offset, grid, region, scratch or Scratch())
     sides = [grid.height, grid.width, grid.size, grid.stride]
     place = [region.top, region.left, region.height, region.width]
     return _fold_region(rows, starts, gain, offset, sides, place)
@@ -120,7 +122,7 @@ def _fold_region(
     region: list[int],
 ) -> Tensor:
     """`fold_region`, opaque to the compiler."""
-    return _fold(rows, starts, gain, offset, PatchGrid(*grid), Region(*region))
+    return _fold(rows, starts, gain, offset, PatchGrid(*grid), Region(*region), Scratch())
 
 
 @_fold_region.register_fake
@@ -137,16 +139,17 @@ def _fold(
     offset: Tensor | None,
     grid: PatchGrid,
     region: Region,
+    scratch: Scratch,
 ) -> Tensor:
     n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
     box = region.queries(grid)
     weights = _corner_weights(grid, rows)[:, :, box[0], box[1]]
-    base = rows.new_zeros(n, region.height, region.width, c)
+    base = scratch.take("base", rows, (n, region.height, region.width, c)).zero_()
     if offset is not None:
         for a, b in _offsets(grid):
             part, inside = _pixels(base, grid, region, a, b, box[0])
             part.addcmul_(offset[inside], weights[a, b][inside[1:]][..., None])
-    out = rows.new_empty(n, region.height, s, region.width, s, c)
+    out = scratch.take("out", rows, (n, region.height, s, region.width, s, c))
     # every pixel but the last ones has one patch whose first ``stride`` rows and columns hold it:
     # that patch writes, the others add
     written = (grid.rows * grid.stride - region.top, grid.cols * grid.stride - region.left)
@@ -167,7 +170,8 @@ def _fold(
             if chosen.stop <= chosen.start:
                 continue
             here = slice(chosen.start - box[0].start, chosen.stop - box[0].start)
-            run = _gather_runs(runs, starts[images, here] + a * rows.shape[2], rows, grid.size)
+            position = starts[images, here] + a * rows.shape[2]
+            run = _gather_runs(runs, position, rows, grid.size, scratch)
             for b in range(grid.size):
                 target, inside = _pixels(out[images], grid, region, a, b, chosen, box[1])
                 scale = weights[a, b, here][inside[1:]][..., None]
@@ -210,7 +214,7 @@ def fold_patches_backward(
     grad_gain = grad_offset = None
     if gain is not None:
         grad_gain, grad_offset = torch.zeros_like(gain), torch.zeros_like(gain)
-    runs, flat = _runs(rows, size), grad_rows.view(-1, rows[0, 0, 0].numel())
+    runs, flat, scratch = _runs(rows, size), grad_rows.view(-1, rows[0, 0, 0].numel()), Scratch()
     along = torch.arange(size, device=rows.device)
     for images, block in _strips(
         grad.device, len(grad), slice(0, grid.rows), grid.cols, runs.shape[1]
@@ -221,7 +225,7 @@ def fold_patches_backward(
             if gain is None or grad_gain is None or grad_offset is None:
                 contribution = part
             else:
-                run = _gather_runs(runs, here, rows, size)
+                run = _gather_runs(runs, here, rows, size, scratch)
                 grad_gain[images, block] += (part * run).flatten(3, 5).sum(3)
                 grad_offset[images, block] += part.flatten(3, 5).sum(3)
                 contribution = run.copy_(part).mul_(gain[images, block, :, None, None, None])
@@ -362,9 +366,12 @@ def _runs(rows: Tensor, size: int) -> Tensor:
     return rows.as_strided((count, size * pixel), (pixel, 1))
 
 
-def _gather_runs(runs: Tensor, position: Tensor, rows: Tensor, size: int) -> Tensor:
+def _gather_runs(
+    runs: Tensor, position: Tensor, rows: Tensor, size: int, scratch: Scratch
+) -> Tensor:
     """``(n, rows, cols, size, s, s, C)`` runs at ``position`` (n, rows, cols)."""
-    gathered = runs.index_select(0, position.reshape(-1))
+    gathered = scratch.take("run", runs, (position.numel(), runs.shape[1]))
+    torch.index_select(runs, 0, position.reshape(-1), out=gathered)
     return gathered.view(*position.shape, size, *rows.shape[3:])
 
 

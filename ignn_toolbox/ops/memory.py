@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from torch import Tensor
 
 Memory = Literal["low", "balanced", "fast"] | int
 
 _MIB = 2**20
 _KEEP = {"low": 0, "balanced": 256 * _MIB, "fast": None}  # bytes kept for a backward pass
-_BAND = {"low": 16 * _MIB, "balanced": 64 * _MIB, "fast": None}  # bytes of one band of a map
+_BAND = {"low": 16 * _MIB, "balanced": 128 * _MIB, "fast": None}  # bytes of one band of a map
 _LEAST_ROWS = 32  # LR rows of the smallest band; below, computing its halo costs too much
 
 
@@ -27,6 +30,24 @@ class NeighborPlan:
     keep: bool
 
 
+class Scratch:
+    """Buffers that successive calls write to again and again.
+
+    On a CPU the first touch of fresh memory costs more than the copying that follows.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[str, Tensor] = {}
+
+    def take(self, name: str, like: Tensor, shape: Sequence[int]) -> Tensor:
+        """An uninitialised tensor ``shape``, of the kind of ``like``, until ``name`` is retaken."""
+        size = math.prod(shape)
+        held = self._held.get(name)
+        if held is None or len(held) < size:
+            held = self._held[name] = like.new_empty(size)
+        return held[:size].view(*shape)
+
+
 def plan_neighbors(
     memory: Memory, shape: Sequence[int], scale: int, num_neighbors: int, itemsize: int = 4
 ) -> NeighborPlan:
@@ -34,7 +55,7 @@ def plan_neighbors(
 
     Args:
         memory: ``'fast'`` keeps everything and works on whole maps, ``'balanced'`` keeps up to
-            256 MiB and works in bands of 64 MiB, ``'low'`` keeps nothing and works in bands of
+            256 MiB and works in bands of 128 MiB, ``'low'`` keeps nothing and works in bands of
             16 MiB. A number is a budget in bytes for all that the aggregation allocates.
         shape: ``(N, C, H, W)`` of the features.
         scale: The graph's s.
@@ -53,7 +74,7 @@ def plan_neighbors(
             raise ValueError(f"memory must be 'low', 'balanced', 'fast' or bytes, got {memory!r}")
         limit, band = _KEEP[memory], _BAND[memory]
         rows = height if band is None else max(_LEAST_ROWS, band // (row * scale**2))
-        return NeighborPlan(min(height, rows), limit is None or kept <= limit)
+        return NeighborPlan(_even(height, rows), limit is None or kept <= limit)
     least = smallest_budget(shape, scale, itemsize)
     if memory < least:
         raise ValueError(
@@ -61,7 +82,7 @@ def plan_neighbors(
             f"scale {scale}: it takes at least {least} bytes ({least / _MIB:.0f} MiB)"
         )
     fixed = _fixed(shape, scale, itemsize)
-    return NeighborPlan(min(height, (memory - fixed) // band_row), kept <= memory - fixed)
+    return NeighborPlan(_even(height, (memory - fixed) // band_row), kept <= memory - fixed)
 
 
 def smallest_budget(shape: Sequence[int], scale: int, itemsize: int = 4) -> int:
@@ -69,6 +90,12 @@ def smallest_budget(shape: Sequence[int], scale: int, itemsize: int = 4) -> int:
     row = shape[0] * shape[1] * shape[3] * itemsize
     rows = min(shape[2], _LEAST_ROWS)
     return _fixed(shape, scale, itemsize) + rows * row * (2 * scale**2 + 3)
+
+
+def _even(height: int, rows: int) -> int:
+    """Rows of bands that are all about as high, and no more of them than ``rows`` asks for."""
+    bands = -(-height // rows)
+    return -(-height // bands)
 
 
 def _fixed(shape: Sequence[int], scale: int, itemsize: int) -> int:

@@ -17,7 +17,8 @@ def test_words_choose_between_keeping_and_computing_again():
     assert not plan_neighbors("low", SHAPE, 2, 5).keep
     assert plan_neighbors("balanced", SHAPE, 2, 5).keep
     assert not plan_neighbors("balanced", (1, 256, 256, 256), 2, 5).keep
-    assert plan_neighbors("balanced", (1, 256, 256, 256), 2, 5).band == 64
+    assert plan_neighbors("balanced", (1, 256, 256, 256), 2, 5).band == 128
+    assert plan_neighbors("balanced", (1, 256, 300, 256), 2, 5).band == 100  # three even bands
 
 
 def test_a_budget_in_bytes_is_spent_on_bands_and_then_on_keeping():
