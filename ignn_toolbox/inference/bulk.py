@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -53,45 +53,90 @@ class WriteOptions:
             raise ValueError("overwrite and skip_existing exclude each other")
 
 
+class Ledger:
+    """Is told what happens to the jobs, from two threads; this one keeps nothing.
+
+    Each job is started, may be about to be written, and is either ended or, when the run is
+    stopped before that, dropped.
+    """
+
+    def started(self, job: Job) -> None:
+        """The job's file is about to be read."""
+
+    def writing(self, job: Job, data: bytes) -> None:
+        """``data`` is about to become the job's output."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """The job is done, skipped or failed."""
+
+    def dropped(self, job: Job) -> None:
+        """The job was started, and nothing came of it."""
+
+
+class LedgerError(OSError):
+    """The ledger cannot be kept, so the run must not go on."""
+
+
 def run_jobs(
-    jobs: list[Job],
+    jobs: Iterable[Job],
     inferencer: SRInferencer,
     target: Target = Target(),
     options: WriteOptions = WriteOptions(),
+    ledger: Ledger | None = None,
 ) -> Iterator[Outcome]:
     """Restores every job's picture, in order.
 
     Files are read two ahead and written in the background, each under a temporary name. When the
     iterator is closed early, reading stops and writes in progress are completed.
 
+    Args:
+        jobs: They are taken one by one, as reading proceeds.
+        inferencer: Restores them.
+        target: Wanted size.
+        options: How files are written.
+        ledger: Is told of every step, if given.
+
     Yields:
         One outcome a job, in order; failures (unreadable, damaged, vanished or too small pictures,
         existing outputs, a full disk) do not stop the run.
     """
+    ledger = ledger or Ledger()
     reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    reading: deque[tuple[Job, Future]] = deque()  # the first is being computed
     pending: deque[tuple[Job, Future]] = deque()
-    reading: deque[tuple[Job, Future]] = deque()
     waiting = iter(jobs)
 
     def read_on() -> None:
-        for job in waiting:
+        while len(reading) <= _READ_AHEAD and (job := next(waiting, None)) is not None:
+            ledger.started(job)
             reading.append((job, reader.submit(_read, job, options, inferencer.max_pixels)))
-            if len(reading) >= _READ_AHEAD:
-                return
+
+    def settle() -> Outcome:
+        outcome = _outcome(*pending[0])
+        if outcome.status != DONE:  # what is done, the writer has told
+            ledger.ended(outcome)
+        pending.popleft()
+        return outcome
 
     try:
         read_on()
         while reading:
-            job, picture = reading.popleft()
             read_on()
-            pending.append((job, _restore(job, picture, inferencer, target, options, writer)))
+            job, picture = reading[0]
+            restored = _restore(job, picture, inferencer, target)
+            pending.append((job, writer.submit(_write, job, restored, options, ledger)))
+            reading.popleft()
             while len(pending) > _WRITE_BEHIND:
-                yield _outcome(*pending.popleft())
+                yield settle()
         while pending:
-            yield _outcome(*pending.popleft())
+            yield settle()
     finally:
         reader.shutdown(cancel_futures=True)
         writer.shutdown()
+        while pending:
+            settle()
+        for job, _ in reading:
+            ledger.dropped(job)
 
 
 class _SkippedError(Exception):
@@ -116,34 +161,30 @@ def _read(job: Job, options: WriteOptions, max_pixels: int) -> Picture:
 
 
 def _restore(
-    job: Job,
-    reading: Future,
-    inferencer: SRInferencer,
-    target: Target,
-    options: WriteOptions,
-    writer: ThreadPoolExecutor,
-) -> Future:
-    """Computes here, and hands the result to the writer; a failure becomes a failed future."""
+    job: Job, reading: Future, inferencer: SRInferencer, target: Target
+) -> Picture | Exception:
+    """The restored picture, or why there is none."""
     try:
         picture = reading.result()
         height, width, channels = picture.pixels.shape
         size = target.as_stored(picture.orientation).size(height, width, inferencer.scale)
         check_writable_as(channels, size, picture.format, job.name)
-        restored = inferencer.restore_picture(picture, target)
+        return inferencer.restore_picture(picture, target)
     except Exception as error:
-        failed: Future = Future()
-        failed.set_exception(error)
-        return failed
-    return writer.submit(_write, job, restored, options)
+        return error
 
 
-def _write(job: Job, picture: Picture, options: WriteOptions) -> None:
+def _write(job: Job, picture: Picture | Exception, options: WriteOptions, ledger: Ledger) -> None:
+    if isinstance(picture, Exception):
+        raise picture
     data = encode_picture(picture, options.quality)
     if job.target is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
+        ledger.writing(job, data)
         write_new(data, job.target, options.overwrite)
+    ledger.ended(Outcome(job, DONE))
 
 
 def _outcome(job: Job, done: Future) -> Outcome:
@@ -151,6 +192,8 @@ def _outcome(job: Job, done: Future) -> Outcome:
         done.result()
     except _SkippedError:
         return Outcome(job, SKIPPED)
+    except LedgerError:
+        raise
     except (OSError, ValueError, TypeError, MemoryError, RuntimeError) as error:
         text = str(error) or type(error).__name__
         return Outcome(job, FAILED, text if job.name in text else f"{job.name}: {text}")

@@ -3,15 +3,17 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .picture import SUFFIXES
 
 STREAM = "-"
 
+_SHOWN = 5  # of many collisions
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One picture to restore.
 
@@ -20,12 +22,14 @@ class Job:
         target: The file to write; None for standard output.
         format: Format to write; None keeps the input's, which is known only after reading.
         fault: Why the job cannot be done; it is reported and nothing is read.
+        number: Its place in the run's list, from 0.
     """
 
     source: Path | None
     target: Path | None
     format: str | None = None
     fault: str | None = None
+    number: int = 0
 
     @property
     def name(self) -> str:
@@ -45,7 +49,54 @@ class OutputRules:
     suffix: str = ""
 
 
-def plan_jobs(inputs: Iterable[str], output: str, rules: OutputRules) -> list[Job]:
+@dataclass(frozen=True)
+class Listing:
+    """A text file that names pictures, one path a line.
+
+    Attributes:
+        file: The text file, in UTF-8 or the file system's own coding; empty lines do not count.
+        root: What relative paths are relative to. Outputs mirror the structure below it.
+    """
+
+    file: Path
+    root: Path = Path()
+
+    def paths(self) -> Iterator[tuple[Path, Path]]:
+        """Every picture's path, as it is read and relative to the root.
+
+        Raises:
+            OSError: The list cannot be read.
+            ValueError: It is not text, it names nothing, or a picture outside the root.
+        """
+        if self.file.is_dir():
+            raise IsADirectoryError(f"the list {self.file} is a folder; name it without --list")
+        try:
+            content = self.file.read_bytes()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"the list {self.file} does not exist") from None
+        except OSError as error:
+            raise OSError(f"the list {self.file} cannot be read: {error.strerror}") from error
+        if b"\0" in content:
+            raise ValueError(f"the list {self.file} is not text; it needs one path a line")
+        lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
+        if not any(lines):
+            raise ValueError(f"the list {self.file} is empty; it needs one path a line")
+        root = os.path.abspath(self.root)
+        for number, line in enumerate(lines, 1):
+            if line:
+                path = self.root / os.fsdecode(line)
+                relative = os.path.relpath(os.path.abspath(path), root)
+                if relative.split(os.sep)[0] == os.pardir:
+                    raise ValueError(
+                        f"{self.file}, line {number}: {path} lies outside {root}; name the folder "
+                        "that the list's pictures share with --root"
+                    )
+                yield path, Path(relative)
+
+
+def plan_jobs(
+    inputs: Iterable[str], output: str, rules: OutputRules, listing: Listing | None = None
+) -> list[Job]:
     """Pairs every input picture with its output file.
 
     Args:
@@ -53,18 +104,24 @@ def plan_jobs(inputs: Iterable[str], output: str, rules: OutputRules) -> list[Jo
         output: A folder, which mirrors each input folder's structure; a file name, for a single
             input file; or ``-`` for standard output.
         rules: See :class:`OutputRules`.
+        listing: Names further pictures.
 
     Returns:
-        One job a picture. Jobs that cannot be done carry their fault: a target equal to its
-        source or to an earlier target, a folder that cannot be listed, an input that is missing.
+        One job a picture, numbered. Jobs that cannot be done carry their fault: a target that is
+        an input, a folder that cannot be listed, an input that is missing.
 
     Raises:
-        ValueError: Nothing to do, or streams mixed with files.
+        OSError: The list cannot be read.
+        ValueError: Nothing to do, streams mixed with files, two pictures with the same output.
     """
     inputs = list(inputs)
-    if STREAM in inputs or output == STREAM:
+    if listing is None and not inputs:
+        raise ValueError("name pictures or folders, or a file that lists them (--list)")
+    if listing is None and (STREAM in inputs or output == STREAM):
         return [_stream_job(inputs, output, rules)]
-    as_file = len(inputs) == 1 and _is_file_name(inputs[0], Path(output))
+    if STREAM in inputs or output == STREAM:
+        raise ValueError("standard input and output (-) take one picture at a time, and no list")
+    as_file = listing is None and len(inputs) == 1 and _is_file_name(inputs[0], Path(output))
     if as_file:
         target = Path(output)
         file_format = SUFFIXES[target.suffix.lower()]
@@ -75,9 +132,14 @@ def plan_jobs(inputs: Iterable[str], output: str, rules: OutputRules) -> list[Jo
         raise ValueError(f"-o {output} is a file name, but several pictures need a folder")
     else:
         jobs = list(_folder_jobs(inputs, Path(output), rules))
+        if listing is not None:
+            jobs += [
+                Job(path, _target(path, relative, Path(output), rules), rules.format)
+                for path, relative in listing.paths()
+            ]
     if not jobs:
         raise ValueError(f"no pictures ({', '.join(SUFFIXES)}) in {', '.join(inputs)}")
-    return _marked_collisions(jobs)
+    return _checked_targets(jobs)
 
 
 def prepare_output(jobs: Iterable[Job]) -> None:
@@ -148,19 +210,40 @@ def _target(source: Path, relative: Path, output: Path, rules: OutputRules) -> P
     return output / relative.with_name(f"{relative.stem}{rules.suffix}{suffix}")
 
 
-def _marked_collisions(jobs: list[Job]) -> list[Job]:
-    sources = {job.source.resolve(): job.source for job in jobs if job.source and not job.fault}
-    taken: dict[Path, Job] = {}
-    marked = []
-    for job in jobs:
-        if job.target is not None and not job.fault:
-            target = job.target.resolve()
-            fault = None
+def _checked_targets(jobs: list[Job]) -> list[Job]:
+    """Numbers the jobs; marks those that would write over an input.
+
+    Raises:
+        ValueError: Several jobs have one target.
+    """
+    folders: dict[str, Path] = {}
+    sources = {
+        _resolved(job.source, folders): job.source for job in jobs if job.source and not job.fault
+    }
+    first: dict[Path, int] = {}
+    twice: list[str] = []
+    for number, job in enumerate(jobs):
+        fault = job.fault
+        if job.target is not None and not fault:
+            target = _resolved(job.target, folders)
             if target in sources:
                 fault = f"the output {job.target} is the input {sources[target]}"
-            elif target in taken:
-                fault = f"the output {job.target} is also that of {taken[target].name}"
-            taken.setdefault(target, job)
-            job = Job(job.source, job.target, job.format, fault)
-        marked.append(job)
-    return marked
+            elif (other := first.setdefault(target, number)) != number:
+                twice.append(f"{job.target} from {jobs[other].name} and from {job.name}")
+        jobs[number] = replace(job, fault=fault, number=number)
+    if twice:
+        more = f"; and {len(twice) - _SHOWN} more" if len(twice) > _SHOWN else ""
+        raise ValueError(
+            f"nothing was done, because pictures would share an output: {'; '.join(twice[:_SHOWN])}"
+            f"{more}. Leave one out, rename it, or restore them into different folders"
+        )
+    return jobs
+
+
+def _resolved(path: Path, folders: dict[str, Path]) -> Path:
+    """``path.resolve()``, which is slow, once a folder instead of once a file."""
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        folders[folder] = Path(folder).resolve()
+    whole = folders[folder] / name
+    return whole.resolve() if whole.is_symlink() else whole

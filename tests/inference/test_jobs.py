@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+from ignn_toolbox.inference.jobs import Listing, OutputRules, plan_jobs
 
 
 @pytest.fixture
@@ -84,10 +84,20 @@ def test_output_equal_to_an_input_is_refused(tree):
 
 def test_two_pictures_never_share_an_output(tree):
     (tree / "in" / "a.png").write_bytes(b"")
-    jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules("webp"))
-    faults = [job.fault for job in jobs if job.fault]
-    assert len(faults) == 1
-    assert "a.webp is also that of" in faults[0]
+    with pytest.raises(
+        ValueError, match=r"nothing was done.*a\.webp from .*a\.jpg and from .*a\.png"
+    ):
+        plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules("webp"))
+    with pytest.raises(ValueError, match=r"a\.jpg from .*a\.jpg and from .*a\.jpg"):
+        plan_jobs([str(tree / "in"), str(tree / "in" / "a.jpg")], str(tree / "out"), OutputRules())
+
+
+def test_output_through_a_link_is_the_same_output(tree):
+    (tree / "out").mkdir()
+    (tree / "out" / "b.jpg").symlink_to(tree / "out" / "a.jpg")
+    (tree / "in" / "b.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match="share an output"):
+        plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules())
 
 
 def test_missing_input_is_a_fault_of_its_own(tree):
@@ -138,3 +148,50 @@ def test_closed_folder_is_reported(tree, monkeypatch):
     (fault,) = [job for job in jobs if job.fault]
     assert (fault.source, fault.fault) == (closed, "cannot be listed: Permission denied")
     assert len(jobs) == 4
+
+
+def test_list_mirrors_what_lies_below_its_root(tree):
+    names = tree / "names.txt"
+    names.write_bytes("a.jpg\r\n\ndeep er/ä ö.webp\nnone.png\n".encode())
+    listing = Listing(names, tree / "in")
+    jobs = plan_jobs([], str(tree / "out"), OutputRules("png"), listing)
+    assert pairs(jobs, tree) == {
+        "in/a.jpg": "out/a.png",
+        "in/deep er/ä ö.webp": "out/deep er/ä ö.png",
+        "in/none.png": "out/none.png",
+    }
+    assert [job.number for job in jobs] == [0, 1, 2]
+    names.write_text(str(tree / "in" / "a.jpg"))
+    (job,) = plan_jobs([], str(tree / "out"), OutputRules(), listing)
+    assert job.target == tree / "out" / "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "names.txt does not exist"),
+        (b"", "names.txt is empty"),
+        (b"\n\r\n", "names.txt is empty"),
+        (b"\x89PNG\0", "names.txt is not text"),
+        (b"a.jpg\n../a.jpg\n", r"names.txt, line 2: .* lies outside .*--root"),
+        (b"/a.jpg\n", r"line 1: /a.jpg lies outside"),
+    ],
+)
+def test_unreadable_list_is_refused(tree, content, message):
+    names = tree / "names.txt"
+    if content is not None:
+        names.write_bytes(content)
+    with pytest.raises((ValueError, OSError), match=message):
+        plan_jobs([], str(tree / "out"), OutputRules(), Listing(names, tree / "in"))
+
+
+def test_folder_is_no_list(tree):
+    with pytest.raises(IsADirectoryError, match="is a folder; name it without --list"):
+        plan_jobs([], str(tree / "out"), OutputRules(), Listing(tree / "in"))
+
+
+def test_streams_and_nothing_exclude_lists(tree):
+    with pytest.raises(ValueError, match="no list"):
+        plan_jobs(["-"], str(tree / "out"), OutputRules(), Listing(tree / "names.txt"))
+    with pytest.raises(ValueError, match="--list"):
+        plan_jobs([], str(tree / "out"), OutputRules())
