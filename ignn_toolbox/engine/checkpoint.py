@@ -62,13 +62,11 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         with torch.serialization.safe_globals(_safe_globals()):
             content = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL ([\w.]+)|Blocked (\S+)", str(error))
-        detail = f"it refers to `{wanted[1] or wanted[2]}`" if wanted else _first_line(error)
         raise CheckpointError(
-            f"{path} was refused: {detail}; only tensors and plain values are read, because "
+            f"{path} was refused: {_objection(error)}; only tensors and plain values are read, because "
             "anything else in a checkpoint can run code"
         ) from None
-    except ImportError:
+    except CheckpointError:
         raise
     except Exception as error:  # damaged files fail in many ways inside torch
         raise CheckpointError(
@@ -194,8 +192,8 @@ def _load_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
     try:
         from safetensors import safe_open
     except ImportError as error:
-        raise ImportError(
-            f"{path} needs the package safetensors: pip install safetensors"
+        raise CheckpointError(
+            f"{path} needs the package safetensors: pip install 'ignn_toolbox[safetensors]'"
         ) from error
     with safe_open(path, framework="pt", device=str(map_location or "cpu")) as file:
         meta = json.loads((file.metadata() or {}).get("meta", "{}"))
@@ -228,6 +226,19 @@ def _tensor_bytes(node: Any) -> int:
     if isinstance(node, list | tuple):
         return sum(_tensor_bytes(value) for value in node)
     return 0
+
+
+def _objection(error: pickle.UnpicklingError) -> str:
+    """What the unpickler stumbled over, without PyTorch's advice to switch the check off."""
+    text = str(error)
+    wanted = re.search(r"GLOBAL ([\w.]+)|Blocked (\S+)", text)
+    if wanted:
+        return f"it refers to `{wanted[1] or wanted[2]}`"
+    kind = re.search(r"but got (<class '[\w.]+'>)", text)
+    if kind:
+        return f"it holds an object of {kind[1]}"
+    cause = re.search(r"WeightsUnpickler error:\s*(\S.*)", text)
+    return cause[1].rstrip(". ") if cause else _first_line(error)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,15 +1,13 @@
 """Checkpoints: hostile files are refused, good ones load, writing never harms what was there."""
 
-import builtins
 import contextlib
-import functools
-import io
-import operator
 import os
 import pickle
+import re
 import resource
+import runpy
 import shutil
-import subprocess
+import sys
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -28,71 +26,21 @@ from ignn_toolbox.engine.checkpoint import (
     training_checkpoints,
 )
 
-CANARY = "ignn_canary_was_here"
+_SCRIPT = Path(__file__).resolve().parents[2] / "tools/benchmark/hostile_files.py"
+_TRIED = runpy.run_path(str(_SCRIPT))
+HOSTILE, CANARY, Calls = (_TRIED[name] for name in ("HOSTILE", "CANARY", "Calls"))
 
 
-class Calls:
-    """An object that, unpickled, calls a function."""
-
-    def __init__(self, function, *arguments) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-class Sets:
-    """An object that, unpickled, sets attributes of an admitted class."""
-
-    def __reduce__(self):
-        return HistoryBuffer, (), {"_statistics_methods": Calls(os.system, f"touch {CANARY}")}
-
-
-def nested() -> bytes:
-    buffer = io.BytesIO()
-    torch.save(Calls(os.system, f"touch {CANARY}"), buffer)
-    return buffer.getvalue()
-
-
-def reach(*names: str) -> Calls:
-    """``HistoryBuffer.<name>.<name>...`` by a chain of getattr."""
-    found = HistoryBuffer
-    for name in names:
-        found = Calls(getattr, found, name)
-    return found
-
-
-HOSTILE = {
-    "os.system": lambda: Calls(os.system, f"touch {CANARY}"),
-    "subprocess": lambda: Calls(subprocess.check_call, ["touch", CANARY]),
-    "eval": lambda: Calls(eval, f"open('{CANARY}', 'w')"),
-    "exec": lambda: Calls(exec, f"open('{CANARY}', 'w')"),
-    "open for writing": lambda: Calls(open, CANARY, "w"),
-    "import": lambda: Calls(builtins.__import__, "antigravity"),
-    "getattr of __init__": lambda: reach("__init__"),
-    "getattr to globals": lambda: reach("__init__", "__globals__"),
-    "getattr of an instance": lambda: Calls(getattr, HistoryBuffer(), "min"),
-    "attrgetter": lambda: Calls(operator.attrgetter, "__class__"),
-    "partial": lambda: Calls(functools.partial, os.system, f"touch {CANARY}"),
-    "nested pickle": lambda: Calls(pickle.loads, pickle.dumps(Calls(os.system, f"touch {CANARY}"))),
-    "another file": lambda: Calls(torch.load, "other.pth"),
-    "storage from bytes": lambda: Calls(torch.storage._load_from_bytes, nested()),
-    "numpy file": lambda: Calls(np.load, "x.npy", None, True),
-    "remove a folder": lambda: Calls(shutil.rmtree, "somewhere"),
-    "state of an admitted class": Sets,
-    "whole module": lambda: torch.nn.Linear(2, 2),
-    "object array": lambda: np.array([Calls(os.system, f"touch {CANARY}")], dtype=object),
-}
-
-
-@pytest.mark.parametrize("where", ["meta", "state_dict", "message_hub"])
+@pytest.mark.parametrize("where", _TRIED["PLACES"])
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_files_are_refused(tmp_path: Path, monkeypatch, kind: str, where: str) -> None:
     monkeypatch.chdir(tmp_path)
-    content = {"meta": {}, "state_dict": {"w": torch.zeros(2)}} | {where: {"x": HOSTILE[kind]()}}
-    torch.save(content, "bad.pth")
-    with pytest.raises(CheckpointError, match="was refused"):
+    _TRIED["write_hostile"](kind, where, Path("bad.pth"))
+    with pytest.raises(CheckpointError, match="was refused") as error:
         load_checkpoint("bad.pth")
+    assert re.search(
+        r"was refused: it (refers to `.+`|holds an object of .+); only", str(error.value)
+    )
     assert not Path(CANARY).exists()
 
 
@@ -141,6 +89,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path, name: str) -> None:
     loaded = load_checkpoint(tmp_path / name)
     assert loaded["meta"] == meta
     assert all(torch.equal(loaded["state_dict"][key], value) for key, value in weights.items())
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch) -> None:
+    save_checkpoint({"meta": {}, "state_dict": {"w": torch.ones(1)}}, tmp_path / "x.safetensors")
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(CheckpointError, match=r"needs the package safetensors: pip install"):
+        load_checkpoint(tmp_path / "x.safetensors")
 
 
 def test_bare_weights_load(tmp_path: Path) -> None:

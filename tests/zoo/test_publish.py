@@ -6,7 +6,8 @@ import pytest
 import torch
 import yaml
 
-from ignn_toolbox.evaluation import Results, write_results
+from ignn_toolbox.engine.checkpoint import save_checkpoint
+from ignn_toolbox.evaluation import Results, read_results, write_results
 from ignn_toolbox.zoo import index
 from ignn_toolbox.zoo import publish as publishing
 from ignn_toolbox.zoo.card import model_card
@@ -82,6 +83,23 @@ def test_a_model_to_be_downloaded_is_not_put_into_the_package(checkout, cli, mon
     assert model.urls == tuple(urls)
     assert (upload / "toy.md").read_text() == model_card(model)
     assert model.verify().read_bytes() == (upload / "toy.pth").read_bytes()
+
+
+def test_safetensors_are_published_too(checkout, cli):
+    pytest.importorskip("safetensors")
+    content = torch.load(checkout / "best.pth", weights_only=True)
+    path = checkout / "best.safetensors"
+    save_checkpoint(content, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    results = read_results(checkout / "results")
+    results.info["sha256"] = digest
+    write_results(checkout / "results", results)
+    given = [path if word == checkout / "best.pth" else word for word in words(checkout)]
+    status, _, err = cli(*given)
+    assert status == 0, err
+    (model,) = index.zoo_models().values()
+    published = torch.load(model.verify(), weights_only=True)["state_dict"]
+    assert all(torch.equal(published[key], value) for key, value in content["state_dict"].items())
 
 
 def test_results_of_another_file_are_refused(checkout, cli):
