@@ -66,6 +66,16 @@ class DryRun(TorchDispatchMode):
         self.live = 0
         self.stage = "network"
         self._known: dict[int, weakref.finalize] = {}
+        self._counts = True
+
+    @contextlib.contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """What is made inside takes no memory: it exists already, or lies in a file."""
+        self._counts = False
+        try:
+            yield
+        finally:
+            self._counts = True
 
     def allocate(self, size: int, scratch: int = 0) -> None:
         """Count ``size`` bytes that stay, beside ``scratch`` bytes that do not."""
@@ -88,8 +98,9 @@ class DryRun(TorchDispatchMode):
         key = storage._cdata
         if key in self._known:
             return 0
-        self._known[key] = weakref.finalize(storage, self._free, key, storage.nbytes())
-        return storage.nbytes()
+        size = storage.nbytes() if self._counts else 0
+        self._known[key] = weakref.finalize(storage, self._free, key, size)
+        return size
 
     def _free(self, key: int, size: int) -> None:
         del self._known[key]
@@ -182,10 +193,9 @@ def _search_scratch(
     stride: int,
     *_: Any,
 ) -> int:
-    copies = 4 * (queries.numel() + keys.numel())
     together = min(_SEARCH_KEYS, keys.shape[-2] * keys.shape[-1] // stride**2)
     if window is not None:
         together = min(together, (window + _BLOCK) ** 2)
     depth = queries.shape[1] * size**2
     # a block of queries and its keys, each times the patch; scores, packed and sorted
-    return copies + (4 * depth * (together + _BLOCK**2) + 28 * together * _BLOCK**2)
+    return 4 * (keys.numel() + depth * (together + _BLOCK**2)) + 28 * together * _BLOCK**2
