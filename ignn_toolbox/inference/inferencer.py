@@ -15,8 +15,10 @@ from ..ops import imresize
 from ..zoo import zoo_models
 from ..zoo.loading import init_model
 from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array, to_tensor
+from .memory import parse_memory
 from .picture import MAX_PIXELS, Picture, read_picture, upright
-from .tiled_restorer import Progress, TiledRestorer, TileMode, parse_memory
+from .tile_plan import TileMode
+from .tiled_restorer import Progress, TiledRestorer
 
 DEFAULT_MODEL = "ignn_tiny_x2"
 
@@ -216,7 +218,9 @@ class SRInferencer:
 
     def _restorer(self, model: Restorer) -> Restore:
         """A restorer's network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
-        network: nn.Module = model.to(self.device).eval().network
+        # rows of pixels: what convolutions on the CPU are fastest with
+        model = model.to(self.device, memory_format=torch.channels_last)
+        network: nn.Module = model.eval().network
         whole = torch.compile(network, dynamic=True) if self._options["compile"] else network
         restore = TiledRestorer(network, whole, **self._tiling)
         restore.progress = lambda done, total: self.progress(done, total)

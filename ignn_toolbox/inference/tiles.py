@@ -1,14 +1,20 @@
 """Cutting a picture into tiles, and maps of the whole picture beside them."""
 
+import errno
+import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from ..ops.patches import Region
+from .memory import format_memory
 
 _SMALLEST = 8  # LR pixels of the smallest tile that is tried
+_SMALL = 2**20  # bytes of a map that is not worth a file
 
 
 def cut(height: int, width: int, tile: int) -> list[Region]:
@@ -44,25 +50,62 @@ def inside(region: Region, outer: Region) -> Region:
 class MapStore:
     """Makes maps of a whole picture: in memory up to a limit, beyond it in temporary files.
 
+    The files lie where Python puts temporary files (``TMPDIR``), have no name and go with their
+    tensor. Their pages in memory are the system's to take back.
+
     Args:
         limit: Bytes of all maps together that are kept in memory.
         device: Where those in memory are.
+
+    Attributes:
+        held: Bytes of all maps that exist now.
     """
 
     def __init__(self, limit: int, device: torch.device) -> None:
-        self._left = limit
+        self.held = 0
+        self._limit = limit
         self._device = device
 
     def allocate(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """A new tensor of zeros; its file, if any, has no name and goes with it."""
-        count = torch.Size(shape).numel()
-        size = count * dtype.itemsize
-        if size <= self._left:
-            self._left -= size
+        """A new tensor of zeros.
+
+        Raises:
+            OSError: The disk has no room for its file.
+        """
+        size = torch.Size(shape).numel() * dtype.itemsize
+        self.held += size
+        made = self._new(shape, dtype, size)
+        weakref.finalize(made.untyped_storage(), self._forget, size)
+        return made
+
+    def _new(self, shape: tuple[int, ...], dtype: torch.dtype, size: int) -> Tensor:
+        if self.held <= self._limit or size <= _SMALL:
             return torch.zeros(shape, dtype=dtype, device=self._device)
-        with tempfile.NamedTemporaryFile(prefix="ignn_") as file:
-            file.truncate(size)
-            return torch.from_file(file.name, shared=True, size=count, dtype=dtype).view(shape)
+        return _map_file(size, dtype).view(shape)
+
+    def _forget(self, size: int) -> None:
+        self.held -= size
+
+
+def _map_file(size: int, dtype: torch.dtype) -> Tensor:
+    """``size`` bytes of zeros, backed by a file whose room on the disk is reserved."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    try:
+        if size > free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with tempfile.NamedTemporaryFile(prefix="ignn_", dir=folder) as file:
+            # without its room reserved, a full disk would end the process at some later write
+            os.posix_fallocate(file.fileno(), 0, size)
+            count = size // dtype.itemsize
+            return torch.from_file(file.name, shared=True, size=count, dtype=dtype)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"a map of this picture takes {format_memory(size)}, which do not fit into memory, and "
+            f"{folder} has {format_memory(free)} free ({error.strerror}): raise --memory, or let "
+            "TMPDIR name a folder with more room",
+        ) from error
 
 
 class TileRun:

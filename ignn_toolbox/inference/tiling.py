@@ -6,17 +6,26 @@ features, channel attention takes whole-image means.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..models.aggregators import Aggregated
+from ..models.aggregators.base import Allocate
 from ..models.backbones import Backbone
 from ..models.layers import reach
 from ..ops.patches import Region
 from .tiles import MapStore, TileRun, cut, grow, inside, view
 
 
-def restore_exactly(network: Backbone, lq: Tensor, run: TileRun, store: MapStore) -> Tensor:
+def restore_exactly(
+    network: Backbone,
+    lq: Tensor,
+    run: TileRun,
+    store: MapStore,
+    prepare: Callable[[Tensor, Tensor, Allocate], Any] | None = None,
+) -> Tensor:
     """``network(lq)``, to float rounding, in tiles; without gradient.
 
     Args:
@@ -24,6 +33,7 @@ def restore_exactly(network: Backbone, lq: Tensor, run: TileRun, store: MapStore
         lq: ``(1, 3, H, W)`` RGB in [0, 1], on the network's device.
         run: Goes through the tiles.
         store: Holds the maps of the whole picture.
+        prepare: In place of the aggregator's own.
 
     Returns:
         ``(1, 3, scale * H, scale * W)``, from the store.
@@ -36,7 +46,7 @@ def restore_exactly(network: Backbone, lq: Tensor, run: TileRun, store: MapStore
             f"one image of at least {network.min_size}x{network.min_size} is tiled at a time, "
             f"got {tuple(lq.shape)}"
         )
-    return _Exact(network, lq, run, store).run()
+    return _Exact(network, lq, run, store, prepare).run()
 
 
 def halos(network: Backbone) -> tuple[int, int]:
@@ -62,11 +72,19 @@ def area_ratio(network: Backbone, height: int, width: int, tile: int) -> float:
 class _Exact:
     """One picture on its way through a network."""
 
-    def __init__(self, network: Backbone, lq: Tensor, run: TileRun, store: MapStore) -> None:
+    def __init__(
+        self,
+        network: Backbone,
+        lq: Tensor,
+        run: TileRun,
+        store: MapStore,
+        prepare: Callable[[Tensor, Tensor, Allocate], Any] | None,
+    ) -> None:
         self.network = network
         self.lq = lq
         self.tiles = run
         self.store = store
+        self.prepare = prepare or getattr(network.aggregator, "prepare", None)
         self.size = lq.shape[-2], lq.shape[-1]
 
     def run(self) -> Tensor:
@@ -80,7 +98,8 @@ class _Exact:
         features = self._blocks(None, first)
         prepared = None
         if network.aggregator is not None:
-            prepared = network.aggregator.prepare(features, self.lq, self.store.allocate)
+            assert self.prepare is not None
+            prepared = self.prepare(features, self.lq, self.store.allocate)
         if all(block.halo is not None for block in last):
             return self._finish(features, prepared, last)
         features, hr_features = self._aggregate(features, prepared)
@@ -161,33 +180,35 @@ class _Exact:
             halo, alignment = halo + aggregator.halo, aggregator.alignment
         sr: list[Tensor] = []
 
+        def aggregated(lq: Tensor, outer: Region) -> Aggregated:
+            if features is None:
+                return Aggregated(network.head(lq))
+            own = self._take(features, outer)
+            if prepared is not None:
+                return aggregator.aggregate(prepared, own, outer)
+            if hr_features is None:
+                return Aggregated(own)
+            return Aggregated(own, self._take(hr_features, outer, aggregator.hr_scale))
+
         def work(region: Region) -> None:
             outer = grow(region, halo, *self.size, alignment)
             lq = self._take(self.lq, outer)
-            head = network.head(lq)
-            if features is None:
-                made = Aggregated(head)
-            elif prepared is not None:
-                made = aggregator.aggregate(prepared, self._take(features, outer), outer)
-            else:
-                hr = None
-                if hr_features is not None:
-                    hr = self._take(hr_features, outer, aggregator.hr_scale)
-                made = Aggregated(self._take(features, outer), hr)
-            made = network.finish(lq, head, made, blocks)
+            made = network.finish(lq, network.head(lq), aggregated(lq, outer), blocks)
             self._put(sr, made, region, outer, network.scale)
 
         self.tiles.over(*self.size, work)
         return sr[0]
 
     def _take(self, maps: Tensor, region: Region, scale: int = 1) -> Tensor:
-        return view(maps, region, scale).to(self.lq.device).contiguous()
+        part = view(maps, region, scale).to(self.lq.device)
+        return part.contiguous(memory_format=torch.channels_last)
 
     def _put(
         self, whole: list[Tensor], made: Tensor, region: Region, outer: Region, scale: int
     ) -> None:
         """Write a region of a result; the map is made when its channels are known."""
         if not whole:
-            shape = (1, made.shape[1], scale * self.size[0], scale * self.size[1])
-            whole.append(self.store.allocate(shape, made.dtype))
+            # rows of pixels: a region then is a few long runs of the file
+            shape = (1, scale * self.size[0], scale * self.size[1], made.shape[1])
+            whole.append(self.store.allocate(shape, made.dtype).permute(0, 3, 1, 2))
         view(whole[0], region, scale).copy_(view(made, inside(region, outer), scale))

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ignn_toolbox.inference.independent import restore_independently
-from ignn_toolbox.inference.tiled_restorer import TiledRestorer, parse_memory
+from ignn_toolbox.inference.memory import parse_memory
+from ignn_toolbox.inference.tiled_restorer import TiledRestorer
 from ignn_toolbox.inference.tiles import MapStore, TileRun
 from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
 from ignn_toolbox.registry import MODELS
@@ -108,11 +109,12 @@ def test_independent_tiles_leave_no_seam(picture, nearest_restorer):
 
 
 @torch.inference_mode()
-def test_budget_decides_between_whole_and_tiles():
-    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 64, 48)
+def test_budget_decides_between_whole_and_tiles(monkeypatch):
+    monkeypatch.setattr("ignn_toolbox.inference.tiled_restorer.used_memory", lambda device: 2**30)
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 160, 112)
     whole, tiles = [], []
-    for memory in (2**30, 2**19):
-        restore = TiledRestorer(network, lambda x: whole.append(1) or network(x), memory)
+    for left in (2**28, 2**22):
+        restore = TiledRestorer(network, lambda x: whole.append(1) or network(x), 2**30 + left)
         restore.progress = lambda done, total: tiles.append((done, total))
         torch.testing.assert_close(restore(lq), network(lq), rtol=0, atol=1e-5)
     assert len(whole) == 1

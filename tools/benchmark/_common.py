@@ -25,18 +25,27 @@ def draw_data(root: Path, images: int = 8, size: int = 240) -> None:
     write_bytes(root / "train/bsds399_val20.txt", b"held_out\n")
 
 
-def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Writes rows as CSV, with the machine and the versions in each."""
+def write_table(path: Path, rows: Sequence[dict[str, Any]], key: Sequence[str] = ()) -> None:
+    """Writes rows as CSV, with the machine and the versions in each.
+
+    With ``key`` the file's rows that differ from all of these in one of the named columns stay.
+    """
     machine = {
         "date": datetime.date.today().isoformat(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
+    new = [row | machine for row in rows]
+    kept: list[dict[str, Any]] = []
+    if key and path.exists():
+        taken = {tuple(str(row[name]) for name in key) for row in new}
+        with path.open(newline="") as file:
+            kept = [r for r in csv.DictReader(file) if tuple(r[name] for name in key) not in taken]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], *machine], lineterminator="\n")
+        writer = csv.DictWriter(file, list(new[0]), restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row | machine for row in rows)
+        writer.writerows([*kept, *new])
     partial.replace(path)

@@ -1,0 +1,201 @@
+"""The largest tile that a memory budget allows, found by dry runs of the very code that tiles."""
+
+import bisect
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..models.aggregators.base import Allocate
+from ..models.backbones import Backbone
+from ..models.dry_run import DryRun, fake_tensors
+from ..ops.patches import Region
+from .independent import restore_independently
+from .tiles import MapStore, TileRun, cut, grow
+from .tiling import restore_exactly
+
+TileMode = Literal["exact", "independent"]
+
+SMALLEST_TILE = 16
+_SIDES = tuple(round(SMALLEST_TILE * 2 ** (step / 8)) for step in range(65))  # that are tried
+_EDGE = 64  # pixels around a tile by which the largest one is told
+_ROUNDED_BELOW = 512  # pixels a side: smaller pictures share plans
+# What tiles free leaves holes in the heap that later ones do not fit.
+_HOLES = 1.15
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """What a picture takes, beside the network and the picture itself.
+
+    Attributes:
+        tile: Side of a tile in LR pixels; ``None`` restores the picture in one piece.
+        peak: Most bytes in memory at a time.
+        stored: Bytes of maps of the whole picture, at most at a time.
+        in_memory: Whether these are in memory, and part of ``peak``, or in temporary files.
+    """
+
+    tile: int | None
+    peak: int
+    stored: int = 0
+    in_memory: bool = False
+
+
+class TilePlanner:
+    """Plans pictures for one network; remembers what it has found.
+
+    Args:
+        network: In eval mode, on the device that computes.
+        mode: How tiles are restored.
+    """
+
+    def __init__(self, network: nn.Module, mode: TileMode = "exact") -> None:
+        self._network = network
+        self._mode = mode
+        self._fake = fake_tensors()
+        self._whole = functools.lru_cache(64)(self._run_whole)
+        self._tiled = functools.lru_cache(1)(
+            lambda *size: _TiledPicture(network, mode, self._fake, size)
+        )
+        self._tiles = functools.lru_cache(64)(
+            lambda height, width, tile: self._tiled(height, width).plan(tile)
+        )
+
+    def choose(self, height: int, width: int, memory: int, host_memory: int) -> TilePlan:
+        """In one piece if that fits, else in the largest tiles that do.
+
+        Args:
+            height: Of the picture.
+            width: Of the picture.
+            memory: Bytes that may be taken, where the network computes.
+            host_memory: Bytes that may be taken in the computer's own memory.
+
+        Returns:
+            The plan; its peak exceeds ``memory`` only if that of the smallest tile does.
+        """
+        if self.fits_whole(height, width, memory):
+            return TilePlan(None, memory)
+        return self.choose_tile(height, width, memory, host_memory)
+
+    def fits_whole(self, height: int, width: int, memory: int) -> bool:
+        """Whether a picture can be restored in one piece."""
+        if isinstance(self._network, Backbone):  # spares a long dry run
+            # the head, its way through the blocks, and a residual's two maps
+            least = 4 * 4 * self._network.stem.out_channels * height * width
+            if least > memory:
+                return False
+        rounded = [_round_up(side) for side in (height, width)]
+        if max(rounded) <= _ROUNDED_BELOW and self._whole(*rounded) <= memory:
+            return True
+        return self._whole(height, width) <= memory
+
+    def choose_tile(self, height: int, width: int, memory: int, host_memory: int) -> TilePlan:
+        """The largest tile that fits, see `choose`."""
+        sides = [side for side in _SIDES if side < max(height, width)] or [SMALLEST_TILE]
+
+        def peak(side: int) -> int:
+            return self.plan_tile(height, width, side, host_memory).peak
+
+        fitting = bisect.bisect_right(sides, memory, key=peak)
+        return self.plan_tile(height, width, sides[max(0, fitting - 1)], host_memory)
+
+    def plan_tile(self, height: int, width: int, tile: int, host_memory: int) -> TilePlan:
+        """The plan of a given tile."""
+        peak, stored = self._tiles(height, width, tile)
+        in_memory = stored <= host_memory // 4
+        return TilePlan(tile, peak + stored if in_memory else peak, stored, in_memory)
+
+    def _run_whole(self, height: int, width: int) -> int:
+        run = DryRun()
+        with _dry(self._fake, run):
+            self._network(_picture(self._network, height, width))
+        return int(_HOLES * max(run.peaks.values()))
+
+
+class _TiledPicture:
+    """Dry runs of one picture in tiles of any size; what they share is made once."""
+
+    def __init__(
+        self, network: nn.Module, mode: TileMode, fake: Any, size: tuple[int, int]
+    ) -> None:
+        self._network = network
+        self._mode = mode
+        self._fake = fake
+        self._size = size
+        self._run = DryRun()
+        self._store = _DryStore(self._run)
+        self._prepared: Any = None
+        self._peak = 0
+
+    def plan(self, tile: int) -> tuple[int, int]:
+        """Most bytes beside the maps of the whole picture, and most bytes of those."""
+        self._run.peaks.clear()
+        network: Any = self._network
+        tiles = _OneTile(tile)
+        with _dry(self._fake, self._run):
+            with self._run.uncounted():
+                lq = _picture(network, *self._size)
+            if self._mode == "exact":
+                restore_exactly(network, lq, tiles, self._store, self._prepare)
+            else:
+                restore_independently(network, lq, network.scale, tiles, self._store)
+        return int(_HOLES * max(self._peak, *self._run.peaks.values())), self._store.most
+
+    def _prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> Any:
+        aggregator: Any = self._network.aggregator
+        if self._prepared is None:
+            self._prepared = aggregator.prepare(features, image, allocate)
+            self._peak = max(self._run.peaks.values())
+        return self._prepared
+
+
+def _picture(network: nn.Module, height: int, width: int) -> Tensor:
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    picture = torch.empty(1, 3, height, width, device=device)
+    return picture.contiguous(memory_format=torch.channels_last)
+
+
+@contextlib.contextmanager
+def _dry(fake: Any, run: DryRun) -> Iterator[None]:
+    with torch.inference_mode(False), torch.no_grad(), fake, run:
+        yield
+
+
+class _OneTile(TileRun):
+    """Visits the largest tile only."""
+
+    def __init__(self, tile: int) -> None:
+        super().__init__(tile, lambda message: None)
+
+    def over(self, height: int, width: int, work: Callable[[Region], None]) -> None:
+        def pixels(region: Region) -> int:
+            grown = grow(region, _EDGE, height, width)
+            return grown.height * grown.width
+
+        work(max(cut(height, width, self.tile), key=pixels))
+
+
+class _DryStore(MapStore):
+    """Notes the bytes of maps: in memory or not is decided when they are known.
+
+    Attributes:
+        most: Bytes of the maps that exist at a time, at most.
+    """
+
+    def __init__(self, run: DryRun) -> None:
+        super().__init__(0, torch.device("cpu"))
+        self.most = 0
+        self._run = run
+
+    def _new(self, shape: tuple[int, ...], dtype: torch.dtype, size: int) -> Tensor:
+        self.most = max(self.most, self.held)
+        with self._run.uncounted():
+            return torch.empty(shape, dtype=dtype)
+
+
+def _round_up(length: int) -> int:
+    return max(64, 1 << (length - 1).bit_length())
