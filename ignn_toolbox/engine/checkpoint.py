@@ -63,8 +63,8 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
             content = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path} was refused: {_objection(error)}; only tensors and plain values are read, because "
-            "anything else in a checkpoint can run code"
+            f"{path} was refused: {_objection(error)}; only tensors and plain values are read, "
+            "because anything else in a checkpoint can run code"
         ) from None
     except CheckpointError:
         raise

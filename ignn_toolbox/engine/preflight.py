@@ -41,6 +41,8 @@ def _schedule_points(schedulers: Any) -> Iterator[tuple[str, int]]:
                 yield f"{place}.{key}", item[key]
         for milestone in item.get("milestones", []):
             yield f"{place}.milestones", milestone
+        if item.get("periods"):
+            yield f"the end of {place}.periods", item.get("begin", 0) + sum(item["periods"])
 
 
 def _check_accumulation(config: Config) -> None:

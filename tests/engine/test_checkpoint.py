@@ -106,7 +106,7 @@ def test_bare_weights_load(tmp_path: Path) -> None:
 def test_a_file_cut_anywhere_is_an_error(tmp_path: Path) -> None:
     save_checkpoint({"meta": {}, "state_dict": {"w": torch.randn(64)}}, tmp_path / "whole.pth")
     data = (tmp_path / "whole.pth").read_bytes()
-    for length in [*range(0, len(data), 37), len(data) - 1]:
+    for length in range(len(data)):
         (tmp_path / "cut.pth").write_bytes(data[:length])
         with pytest.raises(CheckpointError):
             load_checkpoint(tmp_path / "cut.pth")

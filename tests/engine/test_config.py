@@ -88,11 +88,19 @@ def test_every_bundled_config_is_valid(name: str) -> None:
     assert network_scale(config) in (2, 3, 4)
 
 
+STEPS = dict(_delete_=True, type="MultiStepLR", by_epoch=False, milestones=[4, 9])
+RESTARTS = dict(
+    _delete_=True, type="CosineRestartLR", by_epoch=False, begin=1, periods=[4, 4], eta_min=0.0
+)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"param_scheduler.T_max": 9}, r"T_max=9 lies beyond train_cfg\.max_iters=8"),
         ({"param_scheduler.end": 100}, r"end=100 lies beyond"),
+        ({"param_scheduler": STEPS}, r"milestones=9 lies beyond train_cfg\.max_iters=8"),
+        ({"param_scheduler": RESTARTS}, r"the end of .*periods=9 lies beyond"),
         ({"param_scheduler.by_epoch": True}, "counts epochs"),
         ({"optim_wrapper.accumulative_counts": 3}, r"=3 does not divide the checkpoint interval 4"),
         ({"train_cfg.max_iters": 0}, None),

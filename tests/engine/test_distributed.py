@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -156,6 +157,32 @@ def test_a_port_in_use_is_named(repo_dir: Path, config_file: Path, tmp_path: Pat
     assert done.returncode == 1
     assert f"127.0.0.1:{port}" in done.stderr
     assert "PORT=" in done.stderr
+
+
+def test_processes_with_different_data_are_refused(
+    config_file: Path, data_root: Path, tmp_path: Path
+) -> None:
+    fewer = tmp_path / "fewer"
+    shutil.copytree(data_root, fewer)
+    (fewer / "train/BSDS399/b.png").unlink()
+    port = str(free_port())
+    running = []
+    for rank, data in enumerate((data_root, fewer)):
+        place = {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+        words = [config_file, "--launcher", "pytorch", "--data-root", data, "--work-dir", tmp_path]
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "tools/train.py", *map(str, words)],
+                cwd=Path(__file__).resolve().parents[2],
+                env=environment() | place | {"MASTER_PORT": port},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 1
+        assert "different numbers of training samples, [3, 2]" in errors
 
 
 def _wait_for_log(run: subprocess.Popen, work_dir: Path, pattern: str) -> None:

@@ -2,18 +2,23 @@
 
 import csv
 import os
+import shlex
 import shutil
+import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 
-from ignn_toolbox.datasets.image_io import read_image
+from ignn_toolbox.datasets.image_io import read_image, write_image
 from ignn_toolbox.engine.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
 from ignn_toolbox.engine.train import train as start
+
+from .signals import at
 
 
 def test_a_run_leaves_checkpoints_best_weights_and_records(train, tmp_path: Path) -> None:
@@ -180,6 +185,41 @@ def test_the_command_trains_and_names_the_way_to_go_on(
     status, _, err = cli("train", config_file, "--cfg-options", "model.network.chanels=3")
     assert status == 1
     assert "did you mean `channels`" in err
+
+
+def test_a_stopped_command_prints_the_one_that_goes_on(
+    cli, config_file, data_root, tmp_path
+) -> None:
+    words = ["train", config_file, "--data-root", data_root, "--work-dir", tmp_path / "a b"]
+    ((key, hook),) = at(2, signal.SIGTERM).items()
+    status, out, _ = cli(*words, "--cfg-options", f"{key}={hook}")
+    assert status == 128 + signal.SIGTERM
+    assert f"SIGTERM: stopped after iteration 3, whose checkpoint is in {tmp_path / 'a b'}" in out
+    ignn, *again = shlex.split(out.rstrip().rpartition("Go on with:\n")[2])
+    assert ignn == "ignn"
+    again = [word for word in again if not word.startswith("default_hooks.signal")]
+    status, _, err = cli(*again[:-1])
+    assert status == 0, err
+    assert (tmp_path / "a b" / "iter_8.pth").is_file()
+
+
+@pytest.mark.parametrize("empty", ["folder", "list", "file"])
+def test_data_of_no_length_are_refused(config_file: Path, tmp_path: Path, empty: str) -> None:
+    for name in ("BSDS399/held_out", "T91/c"):
+        write_image(tmp_path / f"data/train/{name}.png", np.zeros((40, 40, 3), np.uint8))
+    names = tmp_path / "data/train/bsds399_val20.txt"
+    names.write_text("held_out\n")
+    if empty == "folder":
+        (tmp_path / "data/train/T91/c.png").unlink()
+        message = "T91 holds no image"
+    elif empty == "list":
+        names.write_text("held_out\nc\n")
+        message = "no image of .* is left by .*bsds399_val20.txt"
+    else:
+        (tmp_path / "data/train/T91/c.png").write_bytes(b"")
+        message = r"c\.png cannot be read as an image: it is empty"
+    with pytest.raises(ValueError, match=message):
+        start(load_config(config_file, data_root=tmp_path / "data"), work_dir=tmp_path / "run")
 
 
 def test_sample_pictures_are_recorded_at_their_interval(train, data_root, tmp_path: Path) -> None:
