@@ -18,7 +18,7 @@ from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array,
 from .memory import parse_memory
 from .picture import MAX_PIXELS, Picture, read_picture, upright
 from .tile_plan import TileMode
-from .tiled_restorer import Progress, TiledRestorer
+from .tiled_restorer import Progress, TiledRestorer, warn
 
 DEFAULT_MODEL = "ignn_tiny_x2"
 
@@ -81,15 +81,18 @@ class SRInferencer:
         self_ensemble: Average the eight flips and rotations of the input ("x8", IGNN+).
         amp: Compute in bfloat16 where the device gains from it.
         compile: Compile the network with ``torch.compile``; pays for many pictures of one size.
-        memory: Budget such as ``'4G'`` or in bytes; larger pictures are restored in tiles. By
-            default half of the free memory.
+        memory: Budget of this process such as ``'4G'`` or in bytes; larger pictures are restored in
+            tiles. On the CPU it is for the anonymous resident memory with all that was there
+            before, on a GPU for the tensors there. By default half of the free memory more.
         tile: Side of a tile in pixels of the input, in place of the budget's choice.
         tile_mode: ``'exact'`` gives the numbers of the whole picture at any tile size,
             ``'independent'`` restores each tile on its own and blends them.
+        report_deviation: Restore in exact tiles too and report how far independent ones are off.
         max_pixels: Larger picture files are refused before they are decoded.
 
     Attributes:
-        progress: Called with (done, total) after every tile of a picture restored in tiles.
+        progress: Called with (done, total) of a picture's pixels, after every tile and every pass.
+        report: Called with messages about the picture that is being restored; warns by default.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class SRInferencer:
         memory: str | int | None = None,
         tile: int | None = None,
         tile_mode: TileMode = "exact",
+        report_deviation: bool = False,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.device = _device(device)
@@ -114,8 +118,11 @@ class SRInferencer:
             "memory": parse_memory(memory) if isinstance(memory, str) else memory,
             "tile": tile,
             "mode": tile_mode,
+            "report_deviation": report_deviation,
+            "passes": 8 if self_ensemble else 1,
         }
         self.progress: Progress = lambda done, total: None
+        self.report: Callable[[str], None] = warn
         siblings = {} if checkpoint is not None else _zoo_siblings(model)
         if isinstance(model, str | Path):
             model = init_model(model, checkpoint)
@@ -224,6 +231,7 @@ class SRInferencer:
         whole = torch.compile(network, dynamic=True) if self._options["compile"] else network
         restore = TiledRestorer(network, whole, **self._tiling)
         restore.progress = lambda done, total: self.progress(done, total)
+        restore.report = lambda message: self.report(message)
         return SelfEnsemble(restore) if self._options["self_ensemble"] else restore
 
     def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:

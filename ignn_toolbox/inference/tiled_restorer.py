@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..models.backbones import Backbone
-from .independent import restore_independently
+from .independent import deviation, restore_independently
 from .memory import format_memory, free_memory, used_memory
 from .tile_plan import SMALLEST_TILE, TileMode, TilePlan, TilePlanner
 from .tiles import MapStore, TileRun, is_out_of_memory
@@ -29,34 +30,45 @@ class TiledRestorer:
         tile: Side of a tile in LR pixels; chosen by the budget when ``None``.
         mode: ``'exact'`` gives the result of the whole picture, ``'independent'`` restores the
             tiles one by one and blends them. Networks other than backbones run whole when exact.
+        report_deviation: Restore in exact tiles too and report how far independent ones are off.
+        passes: How many calls make one picture, as the self-ensemble's eight do; for progress.
 
     Attributes:
         progress: Called with (pixels done, pixels in all) after every tile.
+        report: Called with messages: smaller tiles after running out of memory, the deviation.
         planner: Chooses the tiles.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         whole: Callable[[Tensor], Tensor],
         memory: int | None = None,
         tile: int | None = None,
         mode: TileMode = "exact",
+        report_deviation: bool = False,
+        passes: int = 1,
     ) -> None:
         if mode not in ("exact", "independent"):
             raise ValueError(f"tile_mode must be 'exact' or 'independent', got {mode!r}")
+        if report_deviation and mode == "exact":
+            raise ValueError("report_deviation compares independent tiles: tile_mode='independent'")
         if tile is not None and tile < SMALLEST_TILE:
             raise ValueError(f"tile={tile} is too small; use at least {SMALLEST_TILE} pixels")
         if memory is not None and memory <= 0:
             raise ValueError(f"memory={memory} bytes must be positive")
         self.network = network
-        self.scale: int = network.scale
+        self.scale: int = self.network.scale
         self.progress: Progress = lambda done, total: None
+        self.report: Callable[[str], None] = warn
         self.planner = TilePlanner(network, mode)
         self._whole = whole
         self._memory = memory
         self._tile = tile
         self._mode = mode
+        self._report_deviation = report_deviation
+        self._passes = passes
+        self._passed = 0
 
     @property
     def min_size(self) -> int:
@@ -65,40 +77,65 @@ class TiledRestorer:
 
     def __call__(self, lq: Tensor) -> Tensor:
         """``(1, 3, H, W)`` to ``(1, 3, scale * H, scale * W)``."""
+        try:
+            restored = self._restore(lq.contiguous(memory_format=torch.channels_last))
+        except BaseException:
+            self._passed = 0
+            raise
+        pixels = lq.shape[-2] * lq.shape[-1]
+        self._tell(pixels, pixels)
+        self._passed = (self._passed + 1) % self._passes
+        return restored
+
+    def _restore(self, lq: Tensor) -> Tensor:
         if self._mode == "exact" and not isinstance(self.network, Backbone):
             return self._whole(lq)
-        lq = lq.contiguous(memory_format=torch.channels_last)
-        size = lq.shape[-2], lq.shape[-1]
+        height, width = lq.shape[-2:]
         memory, host_memory = self._budgets(lq.device)
         if self._tile is not None:
-            if self._tile >= max(size):
-                return self._whole(lq)
-            plan = self.planner.plan_tile(*size, self._tile, host_memory)
-            return self._in_tiles(lq, plan)
-        plan = self.planner.choose(*size, memory, host_memory)
+            if self._tile >= max(height, width):
+                return self._in_one_piece(lq)
+            return self._in_tiles(
+                lq, self.planner.plan_tile(height, width, self._tile, host_memory)
+            )
+        plan = self.planner.choose(height, width, memory, host_memory)
         if plan.tile is None:
             try:
-                return self._whole(lq)
+                return self._in_one_piece(lq)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-            _report("out of memory: going on in tiles")
-            plan = self.planner.choose_tile(*size, memory // 2, host_memory // 2)
+            self.report("out of memory: going on in tiles")
+            plan = self.planner.choose_tile(height, width, memory // 2, host_memory // 2)
         elif plan.peak > memory:
-            _report(
+            self.report(
                 f"the memory budget leaves {format_memory(max(memory, 0))} beside the program, the "
                 f"model and the picture, and the smallest tile takes {format_memory(plan.peak)}: "
                 "going on above the budget"
             )
         return self._in_tiles(lq, plan)
 
+    def _in_one_piece(self, lq: Tensor) -> Tensor:
+        restored = self._whole(lq)
+        if self._report_deviation:
+            self.report("restored in one piece, which is exact")
+        return restored
+
     def _in_tiles(self, lq: Tensor, plan: TilePlan) -> Tensor:
         assert plan.tile is not None
-        run = TileRun(plan.tile, _report, lambda done, total: self.progress(done, total))
+        run = TileRun(plan.tile, self.report, self._tell)
         store = MapStore(plan.stored if plan.in_memory else 0, torch.device("cpu"))
         if self._mode == "exact":
             return restore_exactly(self.network, lq, run, store)
-        return restore_independently(self._whole, lq, self.scale, run, store)
+        restored = restore_independently(self._whole, lq, self.scale, run, store)
+        if self._report_deviation:
+            if isinstance(self.network, Backbone):
+                exact = restore_exactly(self.network, lq, TileRun(run.tile, self.report), store)
+            else:
+                exact = self._whole(lq)
+            off = deviation(restored, exact)
+            self.report(f"independent tiles of {run.tile} pixels: {off}")
+        return restored
 
     def _budgets(self, device: torch.device) -> tuple[int, int]:
         """Bytes that may still be taken: where the network computes, and in the own memory."""
@@ -108,6 +145,10 @@ class TiledRestorer:
         left = self._memory - used_memory(device)
         return left, left if device.type == "cpu" else int(_SHARE * free_memory(host))
 
+    def _tell(self, done: int, total: int) -> None:
+        self.progress(self._passed * total + done, self._passes * total)
 
-def _report(message: str) -> None:
+
+def warn(message: str) -> None:
+    """A warning that names no line of code: it is meant for who runs the program."""
     warnings.warn(message, UserWarning, stacklevel=2)

@@ -111,14 +111,17 @@ def test_independent_tiles_leave_no_seam(picture, nearest_restorer):
 @torch.inference_mode()
 def test_budget_decides_between_whole_and_tiles(monkeypatch):
     monkeypatch.setattr("ignn_toolbox.inference.tiled_restorer.used_memory", lambda device: 2**30)
-    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 160, 112)
+    network = network_of("EDSR", "GraphAgg", 2)
+    lq = torch.rand(1, 3, 160, 112).contiguous(memory_format=torch.channels_last)
     whole, tiles = [], []
     for left in (2**28, 2**22):
         restore = TiledRestorer(network, lambda x: whole.append(1) or network(x), 2**30 + left)
         restore.progress = lambda done, total: tiles.append((done, total))
+        restore.report = print
         torch.testing.assert_close(restore(lq), network(lq), rtol=0, atol=1e-5)
     assert len(whole) == 1
-    assert tiles
+    assert tiles[0] == (160 * 112, 160 * 112)
+    assert len(tiles) > 3
     assert tiles[-1][0] == tiles[-1][1]
 
 
@@ -133,3 +136,36 @@ def test_memory_sizes():
     assert parse_memory("1.5M") == 3 * 2**19
     with pytest.raises(ValueError, match="4G"):
         parse_memory("much")
+
+
+def test_independent_tiles_report_their_deviation(nearest_restorer):
+    said = []
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 40, 60)
+    for model in (network, nearest_restorer.network):
+        restore = TiledRestorer(model, model, tile=24, mode="independent", report_deviation=True)
+        restore.report = said.append
+        with torch.inference_mode():
+            independent, exact = restore(lq).clamp(0, 1), model(lq).clamp(0, 1)
+        largest = 255 * (independent - exact).abs().max().item()
+        assert f"exact {largest:.2f} of 255" in said[-1]
+    assert "exact 0.00 of" not in said[0]
+    assert "exact 0.00 of" in said[1]
+
+
+def test_deviation_is_that_of_independent_tiles():
+    with pytest.raises(ValueError, match="tile_mode='independent'"):
+        TiledRestorer(network_of("EDSR", "none", 2), len, report_deviation=True)
+
+
+@torch.inference_mode()
+def test_progress_counts_all_passes():
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 40, 60)
+    for tile in (24, 64):
+        restore = TiledRestorer(network, network, tile=tile, passes=3)
+        told = []
+        restore.progress = lambda done, total, told=told: told.append(done / total)
+        for _ in range(3):
+            restore(lq)
+        assert told == sorted(told)
+        assert told[-1] == 1
+        assert 1 / 3 in told
