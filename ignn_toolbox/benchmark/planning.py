@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..engine.config import load_config
+from ..inference.tile_plan import TilePlanner
+from ..inference.tiling import area_ratio
+from ..models.backbones import Backbone
 from ..models.embedders import VGGEmbedder
 from ..models.plan import plan_memory
 from ..registry import MODELS
@@ -46,6 +49,38 @@ def predict_job(job: Job) -> list[tuple[str, int]]:
     """
     network, layout = _build(job)
     return plan_memory(network, job.height, job.width, job.train, job.batch, layout)
+
+
+@dataclass(frozen=True)
+class TiledJob:
+    """What a picture takes in exact tiles.
+
+    Attributes:
+        tile: Side of a tile in LR pixels.
+        peak: Most bytes in memory beside the built model and the maps of the whole picture.
+        stored: Bytes of these maps, in memory or in temporary files.
+        area_ratio: Pixels computed over pixels of the picture, because of the tiles' halos.
+    """
+
+    tile: int
+    peak: int
+    stored: int
+    area_ratio: float
+
+
+def predict_tiles(job: Job, tile: int) -> TiledJob:
+    """What the job's picture takes in tiles.
+
+    Raises:
+        FileNotFoundError: No such config.
+        ValueError: The config is faulty, its network is no backbone, the image is too small.
+    """
+    network = _build(job)[0].to(memory_format=torch.channels_last)
+    if not isinstance(network, Backbone):
+        raise ValueError(f"a {type(network).__name__} has no exact tiles")
+    plan = TilePlanner(network).plan_tile(job.height, job.width, tile, host_memory=0)
+    ratio = area_ratio(network, job.height, job.width, tile)
+    return TiledJob(tile, plan.peak, plan.stored, ratio)
 
 
 def measure_job(job: Job) -> int | None:

@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   ignn benchmark data --workers 0 2
   ignn benchmark plan ignn_x2c256b32k5d30_1xb4-800k_div2k --lr-size 512x340
   ignn benchmark plan ignn_tiny_x2 --lr-size 40x40 --batch 16 --train --measure
+  ignn benchmark plan ignn_tiny_x2 --lr-size 4000x3000 --tile 256
 """
 _GROUPS = {
     "ops": "single operators: search, aggregation",
@@ -65,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     plan.add_argument("--batch", type=_count, default=1, help="images at a time (default: 1)")
     plan.add_argument("--train", action="store_true", help="a training step with Adam")
+    plan.add_argument(
+        "--tile", type=_count, metavar="PIXELS", help="`ignn upscale` in tiles of this side"
+    )
     plan.add_argument("--measure", action="store_true", help="also run it, and compare")
 
 
@@ -158,6 +162,8 @@ def _data(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
+    if args.tile is not None:
+        return _plan_tiles(args)
     from ..benchmark.planning import Job, measure_job, predict_job
 
     console = Console()
@@ -183,6 +189,23 @@ def _plan(args: argparse.Namespace) -> int:
                 f"MiB, {100 * (total / measured - 1):+.1f} %",
                 highlight=False,
             )
+    return 0
+
+
+def _plan_tiles(args: argparse.Namespace) -> int:
+    from ..benchmark.planning import Job, predict_tiles
+
+    if args.train or args.measure or args.batch != 1:
+        raise ValueError(
+            "--tile plans one picture's inference: leave out --train, --batch and --measure"
+        )
+    width, height = args.lr_size
+    tiles = predict_tiles(Job(args.config, height, width, 1, False), args.tile)
+    table = Table("", "", title=f"{args.config}: LR {width}x{height} in tiles of {args.tile}")
+    table.add_row("beside the built model, MiB", f"{tiles.peak / _MIB:.1f}")
+    table.add_row("maps of the whole picture, MiB", f"{tiles.stored / _MIB:.1f}")
+    table.add_row("pixels computed / pixels, by the halo", f"{tiles.area_ratio:.3f}")
+    Console().print(table)
     return 0
 
 

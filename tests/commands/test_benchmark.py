@@ -20,6 +20,16 @@ def test_plan_prints_stages_and_total(cli):
     assert "total beside the built model" in out
 
 
+def test_plan_of_tiles_prints_the_area_ratio(cli):
+    status, out, _ = cli("benchmark", "plan", TINY, "--lr-size", "48x48", "--tile", "24")
+    assert status == 0
+    # halos: 9 before the aggregator; from it on 8 of its own, 8 of four blocks, the last two
+    before, after = (24 + 9) ** 2, (24 + 18) ** 2
+    assert f"{4 * (before + after) / 2 / 48**2:.3f}" in out
+    status, _, err = cli("benchmark", "plan", TINY, "--lr-size", "48x48", "--tile", "24", "--train")
+    assert (status, "--tile" in err) == (1, True)
+
+
 def test_case_of_another_group_says_where_it_is(cli, tmp_path):
     status, _, err = cli("benchmark", "ops", "--case", "ignn_x2_256", "-o", tmp_path)
     assert status == 1
