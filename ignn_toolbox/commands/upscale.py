@@ -1,34 +1,50 @@
 """``ignn upscale``: pictures in, larger pictures out."""
 
 import argparse
-import sys
 from collections import Counter
+from pathlib import Path
 
-from ..inference.bulk import DONE, FAILED, SKIPPED, Outcome, WriteOptions, run_jobs
+from ..inference.bulk import FAILED, WriteOptions, run_jobs
 from ..inference.inferencer import DEFAULT_MODEL, SRInferencer, Target
-from ..inference.jobs import OutputRules, plan_jobs, prepare_output
+from ..inference.jobs import Listing, OutputRules, prepare_output
 from ..inference.picture import MAX_PIXELS
+from ..inference.processes import Processes
 from ..inference.writer import DEFAULT_QUALITY, FORMATS
 from ._progress import progress_bar
+from ._upscale_journaled import Request, stopped_by_sigterm, summarise, upscale_journaled
 
 HELP = """Super-resolve pictures: files, folders (walked recursively), or one picture from standard
-input. Bit depth, grey, transparency, orientation and colour profile are kept."""
+input. Bit depth, grey, transparency, orientation and colour profile are kept. Started by torchrun,
+or with --engine ray, several processes share the pictures, and a journal in the output folder lets
+the same command continue a run that was stopped."""
 EXAMPLES = """examples:
   ignn upscale photo.jpg -o large/
   ignn upscale scans/ more.png -o large/ --skip-existing
   ignn upscale photo.png -o photo_x3.png --factor 3 --self-ensemble
   ignn upscale photo.png -o large/ --model my_config.py --checkpoint work_dirs/iter_9000.pth
   cat photo.png | ignn upscale - -o - > large.png
+
+many pictures:
+  ignn upscale scans/ -o large/ --journal
+  torchrun --nproc-per-node 8 --max-restarts 9 -m ignn_toolbox upscale scans/ -o large/
+  ignn upscale --list names.txt --root scans/ -o large/ --engine ray --workers 8
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("images", nargs="+", help="files or folders; - is standard input")
+    parser.add_argument("images", nargs="*", help="files or folders; - is standard input")
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         help="folder, or a file name for one picture; - is standard output",
+    )
+    parser.add_argument("--list", metavar="FILE", help="text file that names pictures, one a line")
+    parser.add_argument(
+        "--root",
+        metavar="DIR",
+        help="folder that the list's names are relative to (default: the current one); outputs "
+        "mirror what lies below it",
     )
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -76,44 +92,85 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MAX_PIXELS,
         help="refuse larger pictures (default: %(default)s)",
     )
+    many = parser.add_argument_group("many pictures")
+    many.add_argument(
+        "--journal",
+        action="store_true",
+        help="keep a journal in the output folder; the same command then continues a stopped run "
+        "(always so under torchrun and Ray)",
+    )
+    many.add_argument(
+        "--retry-failed", action="store_true", help="when continuing, try failed pictures again"
+    )
+    many.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="local: this process, or those that torchrun starts; ray: Ray Data actors "
+        "(default: %(default)s)",
+    )
+    many.add_argument(
+        "--workers", type=int, help="actors of Ray (default: one for each GPU, or else each CPU)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Returns 0 when every picture was written or skipped as asked, else 1."""
-    target = Target(args.factor, args.width, args.height)
-    options = WriteOptions(args.quality, args.overwrite, args.skip_existing)
-    jobs = plan_jobs(args.images, args.output, OutputRules(args.format, args.suffix))
-    prepare_output(jobs)
-    inferencer = SRInferencer(
-        args.model,
-        args.checkpoint,
-        args.device,
-        self_ensemble=args.self_ensemble,
-        amp=args.amp,
-        compile=args.compile,
-        memory=args.memory,
-        tile=args.tile,
-        tile_mode=args.tile_mode,
-        max_pixels=args.max_pixels,
+    processes = Processes.from_environment()
+    _check_combination(args, processes)
+    with stopped_by_sigterm():
+        if args.journal or args.engine == "ray" or processes is not None:
+            return upscale_journaled(_request(args), args, processes or Processes())
+        return _upscale(_request(args))
+
+
+def _check_combination(args: argparse.Namespace, processes: Processes | None) -> None:
+    if args.root is not None and args.list is None:
+        raise ValueError("--root belongs to --list; name the list")
+    if args.workers is not None and args.engine != "ray":
+        raise ValueError("--workers belongs to --engine ray; torchrun has --nproc-per-node")
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers {args.workers} must be 1 or more")
+    if args.engine == "ray" and processes is not None:
+        raise ValueError("--engine ray starts its own workers; run it without torchrun")
+    if args.retry_failed and not (args.journal or args.engine == "ray" or processes):
+        raise ValueError("--retry-failed continues a run with a journal; add --journal")
+
+
+def _request(args: argparse.Namespace) -> Request:
+    return Request(
+        images=args.images,
+        listing=None if args.list is None else Listing(Path(args.list), Path(args.root or ".")),
+        output=args.output,
+        rules=OutputRules(args.format, args.suffix),
+        inferencer={
+            "model": args.model,
+            "checkpoint": args.checkpoint,
+            "device": args.device,
+            "self_ensemble": args.self_ensemble,
+            "amp": args.amp,
+            "compile": args.compile,
+            "memory": args.memory,
+            "tile": args.tile,
+            "tile_mode": args.tile_mode,
+            "max_pixels": args.max_pixels,
+        },
+        target=Target(args.factor, args.width, args.height),
+        options=WriteOptions(args.quality, args.overwrite, args.skip_existing),
     )
-    outcomes: list[Outcome] = []
+
+
+def _upscale(request: Request) -> int:
+    jobs = request.plan()
+    prepare_output(jobs)
+    inferencer = SRInferencer(**request.inferencer)
+    counts, failures = Counter[str](), []
     with progress_bar("upscale") as progress:
         if len(jobs) == 1:  # nothing else moves while a large picture is restored
             inferencer.progress = progress
-        for outcome in run_jobs(jobs, inferencer, target, options):
-            outcomes.append(outcome)
+        for outcome in run_jobs(jobs, inferencer, request.target, request.options):
+            counts[outcome.status] += 1
+            failures += [outcome.message] if outcome.status == FAILED else []
             if len(jobs) > 1:
-                progress(len(outcomes), len(jobs))
-    return _summarise(outcomes)
-
-
-def _summarise(outcomes: list[Outcome]) -> int:
-    counts = Counter(outcome.status for outcome in outcomes)
-    parts = [f"{counts[DONE]} restored"]
-    parts += [f"{counts[SKIPPED]} skipped"] if counts[SKIPPED] else []
-    parts += [f"{counts[FAILED]} failed"] if counts[FAILED] else []
-    print(f"{len(outcomes)} pictures: {', '.join(parts)}", file=sys.stderr)
-    for outcome in outcomes:
-        if outcome.status == FAILED:
-            print(f"  failed: {outcome.message}", file=sys.stderr)
-    return 1 if counts[FAILED] else 0
+                progress(counts.total(), len(jobs))
+    return summarise(counts, failures)

@@ -46,12 +46,11 @@ class Processes:
         """
         if "RANK" not in environment or "WORLD_SIZE" not in environment:
             return None
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-        texts = {name: environment.get(name) for name in names}
-        texts = {name: text or ("0" if "RANK" in name else "1") for name, text in texts.items()}
+        defaults = {"RANK": "", "WORLD_SIZE": "", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+        texts = {name: environment.get(name, default) for name, default in defaults.items()}
         if not all(text.isdecimal() for text in texts.values()):
             raise ValueError(f"{texts} in the environment are not numbers of processes")
-        rank, world, local_rank, local_world = (int(texts[name]) for name in names)
+        rank, world, local_rank, local_world = map(int, texts.values())
         if rank >= world:
             raise ValueError(f"RANK={rank} in the environment is not below WORLD_SIZE={world}")
         return cls(rank, world, local_rank, local_world)
