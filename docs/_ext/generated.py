@@ -1,6 +1,7 @@
 """Directive ``{generated}``: Markdown that is made from the package when the pages are built."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import catalogue
@@ -11,8 +12,10 @@ from sphinx.util.docutils import SphinxDirective
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
+RESULTS = REPOSITORY / "benchmarks" / "results"
+_SHOWN_ALONE = ("data", "hostile_files", "processes", "start_time", "train_speed", "train_steps")
 CONTENTS: dict[str, Callable[[], str]] = {
-    "benchmarks": lambda: measured.benchmarks(REPOSITORY / "benchmarks" / "results", DOCS),
+    "benchmarks": lambda: measured.benchmarks(RESULTS, DOCS),
     "catalogue": catalogue.catalogue,
     "command reference": catalogue.command_reference,
     "commands": catalogue.commands,
@@ -22,6 +25,7 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "paper tables": measured.paper_all,
     "zoo": measured.zoo,
     "zoo details": measured.zoo_details,
+    **{f"results {n}": partial(measured.result, RESULTS / f"{n}.csv") for n in _SHOWN_ALONE},
 }
 
 

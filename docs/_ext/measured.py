@@ -34,7 +34,26 @@ _EXPLAINED = {
     ),
     "soak": (
         "Memory and speed of a long training with validations. Command: "
-        "`python tools/benchmark/soak.py --out benchmarks/results/soak`."
+        "`python tools/benchmark/soak.py --out benchmarks/results/soak.csv --plot "
+        "docs/images/soak.png`."
+    ),
+    "data": (
+        "Augmented LR/HR pairs a second from image files and from caches; by processor time, what "
+        "one core delivers. Command: `ignn benchmark data`."
+    ),
+    "start_time": (
+        "Seconds from the command to its first iteration. Command: "
+        "`python tools/benchmark/start_time.py --out benchmarks/results/start_time.csv`."
+    ),
+    "processes": (
+        "One process of batch 4 beside two of batch 2: largest difference, and its ratio to the "
+        "largest value. Command: "
+        "`python tools/benchmark/processes.py --out benchmarks/results/processes.csv`."
+    ),
+    "hostile_files": (
+        "Checkpoints that want to run code: files of each kind, how many were refused, and in how "
+        "many anything ran. Command: "
+        "`python tools/benchmark/hostile_files.py --out benchmarks/results/hostile_files.csv`."
     ),
 }
 
@@ -110,6 +129,13 @@ def benchmarks(folder: Path, page: Path) -> str:
             lines += ["", f"![Plot of {name}]({os.path.relpath(plot, page)})"]
         lines += [""]
     return "\n".join(lines)
+
+
+def result(path: Path) -> str:
+    """One CSV of results with what it shows, without a heading."""
+    if not path.is_file():
+        return f"`benchmarks/results/{path.name}` is not there yet.\n"
+    return f"{_EXPLAINED[path.stem]}\n\n{_measured_table(path)}\n"
 
 
 def _measured_table(path: Path) -> str:
