@@ -1,7 +1,8 @@
 """Time and peak memory of training steps: tiny IGNN, and full IGNN where there is a GPU.
 
-Precision fp32 and bf16, with and without torch.compile and channels_last. Without a GPU only the
-tiny network is stepped, and the file says so by its device column.
+Precision fp32 and bf16, with and without torch.compile and channels_last; every variant trains on
+one batch of drawn pictures, so its loss must fall. Without a GPU only the tiny network is stepped,
+and the file says so by its device column.
 
     python tools/benchmark/gpu.py --out benchmarks/results/train_steps.csv
 """
@@ -10,7 +11,6 @@ import argparse
 import itertools
 import logging
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from _common import write_table
 from mmengine.config import Config
 from torch import nn
 
+from ignn_toolbox.benchmark.data import natural_picture
+from ignn_toolbox.benchmark.measure import can_measure_peak, resident_bytes
+from ignn_toolbox.benchmark.measure import measure as timed
+from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
 from ignn_toolbox.engine.config import load_config
-from ignn_toolbox.engine.log import peak_memory_mib
 from ignn_toolbox.registry import MODELS
 
 # name -> config, changes, batch, LR crop
@@ -58,10 +61,10 @@ def main() -> None:
         row: dict[str, Any] = {"network": name, "precision": precision}
         row |= {"channels_last": last, "compile": compiled}
         try:
-            seconds, memory = measure(name, precision, last, compiled, args.steps)
-            row |= {"ms_per_step": round(1000 * seconds, 1), "peak_mib": memory, "note": ""}
+            row |= measure(name, precision, last, compiled, args.steps)
         except torch.cuda.OutOfMemoryError:
-            row |= {"ms_per_step": "", "peak_mib": "", "note": "out of memory"}
+            row |= dict.fromkeys(("ms_per_step", "cpu_ms_per_step", "peak_mib"), "out of memory")
+            row |= {"first_loss": "", "last_loss": ""}
         rows.append(row)
         print(row, flush=True)
     if args.out:
@@ -70,35 +73,43 @@ def main() -> None:
 
 def measure(
     name: str, precision: str, channels_last: bool, compiled: bool, steps: int
-) -> tuple[float, int | None]:
-    """Median seconds of a training step after two for warming up, and the peak memory in MiB.
+) -> dict[str, Any]:
+    """Median time of a training step after two for warming up, its peak memory, and the losses.
 
-    On a CPU the peak is that of the whole process and only tells for the first variant; None
-    stands for the others.
+    The peak is that of the GPU's allocator; on a CPU, resident memory above that before the network
+    was built.
     """
+    cuda = torch.cuda.is_available()
+    base = None if cuda or not can_measure_peak() else resident_bytes()
     config_name, changes, batch, crop = NETWORKS[name]
     step = build_step(load_config(config_name, changes), precision, channels_last, compiled)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    lq = torch.rand(batch, 3, crop, crop, device=device)
-    gt = torch.rand(batch, 3, 2 * crop, 2 * crop, device=device)
-    for _ in range(2):
-        step(lq, gt)
-    if device == "cuda":
+    lq, gt = (images.to("cuda" if cuda else "cpu") for images in drawn_batch(batch, crop))
+    losses = [step(lq, gt) for _ in range(2)]
+    if cuda:
         torch.cuda.reset_peak_memory_stats()
-    times = []
-    for _ in range(steps):
-        _wait(device)
-        begun = time.perf_counter()
-        step(lq, gt)
-        _wait(device)
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times), peak_memory_mib() if device == "cuda" else None
+    taken = [timed(lambda: losses.append(step(lq, gt)), base) for _ in range(steps)]
+    peak = torch.cuda.max_memory_allocated() if cuda else max((t.peak or 0) for t in taken)
+    return {
+        "ms_per_step": round(1000 * statistics.median(t.wall for t in taken), 1),
+        "cpu_ms_per_step": round(1000 * statistics.median(t.cpu for t in taken), 1),
+        "peak_mib": round(peak / 2**20) or "",
+        "first_loss": round(losses[0], 4),
+        "last_loss": round(losses[-1], 4),
+    }
+
+
+def drawn_batch(batch: int, crop: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """LR and HR images of drawn pictures, float in [0, 1]."""
+    pictures = [natural_picture(2 * crop, seed) for seed in range(batch)]
+    lq = [torch.from_numpy(bicubic_lr(picture, 2)) for picture in pictures]
+    gt = [torch.from_numpy(picture) for picture in pictures]
+    return tuple(torch.stack(part).permute(0, 3, 1, 2).float() / 255 for part in (lq, gt))
 
 
 def build_step(
     config: Config, precision: str, channels_last: bool, compiled: bool
-) -> Callable[[torch.Tensor, torch.Tensor], None]:
-    """A training step: forward pass, L1 loss, backward pass, Adam."""
+) -> Callable[[torch.Tensor, torch.Tensor], float]:
+    """A training step (forward pass, L1 loss, backward pass, Adam) that returns the loss."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(0)
     restorer = MODELS.build(config.model)
@@ -113,19 +124,16 @@ def build_step(
     optimizer = torch.optim.Adam(trainable, lr=1e-4)
     amp = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
 
-    def step(lq: torch.Tensor, gt: torch.Tensor) -> None:
+    def step(lq: torch.Tensor, gt: torch.Tensor) -> float:
         with amp:
             sr = forward(lq)
-        torch.nn.functional.l1_loss(sr.float(), gt).backward()
+        loss = torch.nn.functional.l1_loss(sr.float(), gt)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
+        return float(loss.detach())  # waits for the GPU
 
     return step
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 if __name__ == "__main__":
