@@ -79,6 +79,16 @@ def test_channels_last_changes_layout_only(train, tmp_path: Path) -> None:
         torch.testing.assert_close(a[key], b[key], rtol=1e-3, atol=1e-5)
 
 
+def test_layers_have_learning_rates_of_their_own(train, tmp_path: Path) -> None:
+    still = dict(custom_keys={"stem": dict(lr_mult=0.0)})
+    train(tmp_path, {"optim_wrapper.paramwise_cfg": still, "train_cfg.val_interval": 2})
+    before, after = (
+        load_checkpoint(tmp_path / f"iter_{number}.pth")["state_dict"] for number in (4, 8)
+    )
+    moved = {key for key, value in before.items() if not torch.equal(value, after[key])}
+    assert moved == {key for key in before if "stem" not in key and "_mean" not in key}
+
+
 def test_accumulation_is_a_larger_batch(train, tmp_path: Path) -> None:
     options = {"param_scheduler": None, "lq_size": 12, "val_cfg": None, "val_dataloader": None}
     options |= {"val_evaluator": None}
