@@ -28,6 +28,22 @@ def reach(module: nn.Module) -> int:
     return sum(m.kernel_size[0] // 2 for m in module.modules() if isinstance(m, nn.Conv2d))
 
 
+def enlarge(image: Tensor, factor: int) -> Tensor:
+    """Bilinear enlargement of ``(N, C, H, W)`` by an integer factor, borders repeated.
+
+    ``F.interpolate`` computes weights from coordinates, whose rounding grows with the image: at
+    x3 a pixel depends on where its tile lies. Here every place has the same weights.
+    """
+    for dim in (-2, -1):
+        length = image.shape[dim]
+        before = torch.cat((image.narrow(dim, 0, 1), image.narrow(dim, 0, length - 1)), dim)
+        after = torch.cat((image.narrow(dim, 1, length - 1), image.narrow(dim, -1, 1)), dim)
+        offsets = [(phase + 0.5) / factor - 0.5 for phase in range(factor)]
+        phases = [torch.lerp(image, before if o < 0 else after, abs(o)) for o in offsets]
+        image = torch.stack(phases, dim).flatten(dim - 1, dim)
+    return image
+
+
 class MeanShift(nn.Module):
     """Fixed 1x1 convolution ``weight @ rgb + bias`` on RGB images, always in float32.
 

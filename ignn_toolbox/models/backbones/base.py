@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from ...ops import PatchGraph
 from ...registry import MODELS, SCOPE
 from ..aggregators.base import Aggregated, Aggregator
-from ..layers import Fuse, MeanShift, UpsampleStage, reach
+from ..layers import Fuse, MeanShift, UpsampleStage, enlarge, reach
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
@@ -181,8 +180,7 @@ class Backbone(BaseModule):
         x = self.output(x)
         if self.add_mean is not None:
             return self.add_mean(x)
-        image = F.interpolate(lq, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        return image + x
+        return enlarge(lq, self.scale) + x
 
     def finishing_halo(self, blocks: Sequence[nn.Module]) -> int:
         """LR pixels around its own place that a result of `finish` depends on.
