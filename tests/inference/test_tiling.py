@@ -61,6 +61,53 @@ def test_tiled_equals_whole(backbone, aggregator, scale):
         torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("tile", [16, 17, 23, 31, 40, 64])
+@torch.inference_mode()
+def test_any_size_of_tile_will_do(tile):
+    network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 43, 58)
+    tiled = restore_exactly(network, lq, TileRun(tile, pytest.fail), MapStore(0, CPU))
+    torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("aggregator", ["GraphAgg", "GraphAgg distances", "SameScaleKNN"])
+@torch.inference_mode()
+def test_neighbours_are_those_of_the_whole(aggregator, monkeypatch):
+    """Also where ties are many, and the features are made in bands."""
+    monkeypatch.setattr("ignn_toolbox.models.embedders.banded._PIXELS", 1)
+    network, graphs = network_of("EDSR", aggregator, 2), []
+    find = network.aggregator._find_neighbors
+    network.aggregator._find_neighbors = lambda *maps: graphs.append(find(*maps)) or graphs[-1]
+    lq = (torch.rand(1, 3, 150, 33) * 4).round() / 4
+    lq[:, :, 60:] = 0.5
+    network(lq)
+    restore_exactly(network, lq, TileRun(20, pytest.fail), MapStore(0, CPU))
+    whole, tiled = graphs
+    assert torch.equal(whole.index, tiled.index)
+    assert torch.equal(whole.distance, tiled.distance)
+
+
+@pytest.mark.parametrize("aggregator", AGGREGATORS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+@torch.inference_mode()
+def test_constant_in_is_constant_out(backbone, aggregator):
+    """Where no convolution and no patch sees the zeros around the picture."""
+    network = network_of(backbone, aggregator, 2)
+    for conv in network.modules():
+        if isinstance(conv, torch.nn.Conv2d) and conv.kernel_size[0] > 1:
+            conv.weight.copy_(_only_centre(conv.weight))
+    lq = torch.tensor([0.2, 0.5, 0.7]).view(1, 3, 1, 1).expand(1, 3, 43, 51).contiguous()
+    sr = restore_exactly(network, lq, TileRun(16, pytest.fail), MapStore(0, CPU))
+    period = sr[:, :, :2, :2].repeat(1, 1, 43, 51)  # pixel shuffle gives each phase its own value
+    torch.testing.assert_close(sr, period, rtol=0, atol=1e-5)
+
+
+def _only_centre(weight):
+    kept = torch.zeros_like(weight)
+    middle = weight.shape[-1] // 2
+    kept[:, :, middle, middle] = weight[:, :, middle, middle]
+    return kept
+
+
 class _Backwards(TileRun):
     def over(self, height, width, work):
         regions = []
