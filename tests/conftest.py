@@ -1,7 +1,9 @@
 """What tests of several rooms share: outside data, golden cases, small networks' files."""
 
+import importlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -37,6 +39,22 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"needs the data of {folder} (IGNN_SHARED names another folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def extra():
+    """Imports a package of the extras by name: for tests marked ``extras``.
+
+    Without the package the test is skipped, and fails in CI, which installs it.
+    """
+
+    def load(name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {name}: {error}")
+
+    return load
 
 
 class _Nearest(torch.nn.Module):

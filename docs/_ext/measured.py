@@ -32,6 +32,14 @@ _EXPLAINED = {
         "Time and peak memory of a training step. Command: "
         "`python tools/benchmark/gpu.py --out benchmarks/results/train_steps.csv`."
     ),
+    "onnx_operators": (
+        "Where onnxruntime spends its time on an exported network. Command: "
+        "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
+    ),
+    "onnx_speed": (
+        "An exported network in onnxruntime beside torch, in turns. Command: "
+        "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
+    ),
     "soak": (
         "Memory and speed of a long training with validations. Command: "
         "`python tools/benchmark/soak.py --out benchmarks/results/soak.csv --plot "

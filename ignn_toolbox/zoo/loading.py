@@ -37,24 +37,36 @@ def init_model(
         FileNotFoundError: No such model, config or checkpoint; nearest names are given.
         ValueError: The config is faulty, or the checkpoint is damaged or does not fit the model.
     """
+    model_config, content, source = find_model(config_or_name, checkpoint)
+    restorer = MODELS.build(model_config)
+    if content is not None:
+        load_weights(restorer, content, source)
+    return restorer.to(device).eval()
+
+
+def find_model(
+    config_or_name: str | Path | Config, checkpoint: str | Path | None = None
+) -> tuple[dict[str, Any], dict[str, Any] | None, str]:
+    """The model's config, the checkpoint's content or None, and the checkpoint's name.
+
+    Arguments and errors are those of :func:`init_model`.
+    """
     content: dict[str, Any] | None = None
+    source: str | Path = ""
     if isinstance(config_or_name, Config):
         model_config = config_or_name.model
     elif Path(config_or_name).suffix in CHECKPOINT_SUFFIXES:
-        source = Path(config_or_name)
+        source = config_or_name
         content = load_checkpoint(source)
-        model_config = _own_config(content, source)
+        model_config = _own_config(content, Path(source))
     else:
         path, shipped = resolve(config_or_name)
         model_config = load_config(path).model
         checkpoint = checkpoint or shipped
     if checkpoint is not None:
-        source = Path(checkpoint)
+        source = checkpoint
         content = load_checkpoint(source)
-    restorer = MODELS.build(model_config)
-    if content is not None:
-        load_weights(restorer, content, str(source))
-    return restorer.to(device).eval()
+    return model_config, content, str(source)
 
 
 def _own_config(content: dict[str, Any], source: Path) -> dict[str, Any]:

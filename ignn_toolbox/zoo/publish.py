@@ -111,7 +111,7 @@ def _with_weights(
     meta = content["meta"]
     weights.parent.mkdir(parents=True, exist_ok=True)
     kept = {
-        "config": _without_start(meta["config"]),
+        "config": without_start(meta["config"]),
         "scale": meta["scale"],
         "toolbox_version": __version__,
         "metrics": meta.get("metrics", {}),
@@ -125,10 +125,10 @@ def _with_weights(
     }
 
 
-def _without_start(config: Any) -> Any:
+def without_start(config: Any) -> Any:
     """A model config without ``init_cfg``: where a training started is a path of one machine."""
     if isinstance(config, dict):
-        return {k: _without_start(value) for k, value in config.items() if k != "init_cfg"}
+        return {k: without_start(value) for k, value in config.items() if k != "init_cfg"}
     return config
 
 

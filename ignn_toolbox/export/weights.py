@@ -1,0 +1,74 @@
+"""What an exported file says of its model, and weights as safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import ConfigDict
+from torch import nn
+
+from ..engine.checkpoint import load_weights, save_checkpoint
+from ..registry import MODELS
+from ..version import __version__
+from ..zoo.index import zoo_models
+from ..zoo.loading import find_model
+from ..zoo.publish import without_start
+from .network import ExportError
+
+
+def export_safetensors(model: str | Path, checkpoint: str | Path | None, path: str | Path) -> None:
+    """Writes a model's weights, its config beside them, as a safetensors file.
+
+    The file is a checkpoint of this toolbox: `init_model` and ``--checkpoint`` take it.
+
+    Args:
+        model: As for `init_model`.
+        checkpoint: As for `init_model`.
+        path: The file; written under a temporary name, then renamed.
+
+    Raises:
+        ExportError: safetensors is not installed.
+        FileNotFoundError: As `init_model`.
+        ValueError: As `init_model`.
+    """
+    config, content, source = find_model(model, checkpoint)
+    restorer = MODELS.build(config)
+    metrics = {}
+    if content is not None:
+        load_weights(restorer, content, source)
+        metrics = content.get("meta", {}).get("metrics", {})
+    plain = config.to_dict() if isinstance(config, ConfigDict) else config
+    meta = {
+        "config": without_start(plain),
+        "scale": restorer.scale,
+        "toolbox_version": __version__,
+        "metrics": metrics,
+    }
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        save_checkpoint({"meta": meta, "state_dict": restorer.state_dict()}, path)
+    except ImportError as error:
+        raise ExportError("safetensors is not installed: pip install safetensors") from error
+
+
+def file_metadata(model: str | Path, network: nn.Module, licence: str | None) -> dict[str, str]:
+    """What an ONNX file says of itself.
+
+    Args:
+        model: As named by the user; the terms of a zoo model's training data are known.
+        network: The network.
+        licence: Terms that the user gives.
+    """
+    metadata = {
+        "model": Path(model).stem,
+        "network": type(network).__name__,
+        "scale": str(network.scale),
+        "min_size": str(getattr(network, "min_size", 1)),
+        "range": "RGB in [0, 1]; the output is to be clamped",
+        "toolbox": f"ignn_toolbox {__version__}",
+    }
+    published = zoo_models().get(str(model))
+    if licence is None and published is not None:
+        terms = published.training.get("Terms")
+        licence = "Apache-2.0" + (f"; training data: {terms}" if terms else "")
+    return metadata | ({} if licence is None else {"licence": licence})
