@@ -21,9 +21,13 @@ from ignn_toolbox.engine.checkpoint import load_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = "edsr-tiny_x2c32b8_1xb16-7k_bsds-t91"
-# After one step of plain descent at rate 1 the weights have moved by the gradient.
+# After one step of plain descent the weights have moved along the gradient; at a high rate, by much
+# more than they are rounded to. The loss is smooth: an L1 loss's gradient jumps where a pixel is
+# exact, and rounding decides to which side.
+RATE = 100.0
 GRADIENT = (
-    "optim_wrapper.optimizer={'_delete_': True, 'type': 'SGD', 'lr': 1.0}",
+    f"optim_wrapper.optimizer={{'_delete_': True, 'type': 'SGD', 'lr': {RATE}}}",
+    "model.loss.type=MSELoss",
     "param_scheduler=None",
     "train_cfg.max_iters=1",
 )
@@ -41,7 +45,7 @@ def main() -> None:
         draw_data(root / "data")
         start = weights(run(root, "start", 1, [*GRADIENT[1:], "optim_wrapper.optimizer.lr=0.0"]))
         steps = [weights(run(root, f"step{n}", n, list(GRADIENT))) for n in (1, 2)]
-        one, two = ({key: step[key] - start[key] for key in start} for step in steps)
+        one, two = ({key: (step[key] - start[key]) / RATE for key in start} for step in steps)
         rows.append({"what": "gradient of the first batch", "iterations": 1} | distance(one, two))
         whole = [f"train_cfg.max_iters={LENGTH}", f"train_cfg.val_interval={LENGTH}"]
         ends = [run(root, f"end{n}", n, whole) for n in (1, 2)]
