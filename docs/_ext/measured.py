@@ -40,6 +40,10 @@ _EXPLAINED = {
         "An exported network in onnxruntime beside torch, in turns. Command: "
         "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
     ),
+    "bulk": (
+        "Pictures a second of `ignn upscale` in one process and in several, a thread each. "
+        "Command: `python tools/benchmark/bulk.py --out benchmarks/results/bulk.csv`."
+    ),
     "soak": (
         "Memory and speed of a long training with validations. Command: "
         "`python tools/benchmark/soak.py --out benchmarks/results/soak.csv --plot "

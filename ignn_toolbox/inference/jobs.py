@@ -81,17 +81,23 @@ class Listing:
         lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
         if not any(lines):
             raise ValueError(f"the list {self.file} is empty; it needs one path a line")
-        root = os.path.abspath(self.root)
         for number, line in enumerate(lines, 1):
             if line:
-                path = self.root / os.fsdecode(line)
-                relative = os.path.relpath(os.path.abspath(path), root)
-                if relative.split(os.sep)[0] == os.pardir:
-                    raise ValueError(
-                        f"{self.file}, line {number}: {path} lies outside {root}; name the folder "
-                        "that the list's pictures share with --root"
-                    )
-                yield path, Path(relative)
+                path = self.root / (name := os.fsdecode(line))
+                if name.startswith(os.sep) or os.pardir in name:
+                    yield path, self._below_root(path, number)
+                else:
+                    yield path, Path(name)
+
+    def _below_root(self, path: Path, line: int) -> Path:
+        root = os.path.abspath(self.root)
+        relative = os.path.relpath(os.path.abspath(path), root)
+        if relative.split(os.sep)[0] == os.pardir:
+            raise ValueError(
+                f"{self.file}, line {line}: {path} lies outside {root}; name the folder that the "
+                "list's pictures share with --root"
+            )
+        return Path(relative)
 
 
 def plan_jobs(
@@ -216,11 +222,11 @@ def _checked_targets(jobs: list[Job]) -> list[Job]:
     Raises:
         ValueError: Several jobs have one target.
     """
-    folders: dict[str, Path] = {}
+    folders: dict[str, str] = {}
     sources = {
         _resolved(job.source, folders): job.source for job in jobs if job.source and not job.fault
     }
-    first: dict[Path, int] = {}
+    first: dict[str, int] = {}
     twice: list[str] = []
     for number, job in enumerate(jobs):
         fault = job.fault
@@ -240,10 +246,10 @@ def _checked_targets(jobs: list[Job]) -> list[Job]:
     return jobs
 
 
-def _resolved(path: Path, folders: dict[str, Path]) -> Path:
-    """``path.resolve()``, which is slow, once a folder instead of once a file."""
+def _resolved(path: Path, folders: dict[str, str]) -> str:
+    """``os.path.realpath``, which is slow, once a folder instead of once a file."""
     folder, name = os.path.split(path)
     if folder not in folders:
-        folders[folder] = Path(folder).resolve()
-    whole = folders[folder] / name
-    return whole.resolve() if whole.is_symlink() else whole
+        folders[folder] = os.path.realpath(folder)
+    whole = f"{folders[folder]}{os.sep}{name}"
+    return os.path.realpath(whole) if os.path.islink(whole) else whole
