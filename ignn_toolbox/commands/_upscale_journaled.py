@@ -74,7 +74,7 @@ def upscale_journaled(request: Request, args: argparse.Namespace, processes: Pro
         processes: Those that share the work.
 
     Returns:
-        In rank 0, 1 if a picture failed; else 0.
+        In all processes, 1 if a picture failed in any; else 0.
     """
     output = Path(request.output)
     if STREAM in (*request.images, request.output):
@@ -102,8 +102,7 @@ def upscale_journaled(request: Request, args: argparse.Namespace, processes: Pro
     else:
         run.sharing = _sharing(device, processes)
         _work(run, jobs, processes)
-    processes.leave(folder)
-    return summarise(*journal.tally(), earlier, journal) if processes.rank == 0 else 0
+    return processes.leave(folder, lambda: summarise(*journal.tally(), earlier, journal))
 
 
 def summarise(

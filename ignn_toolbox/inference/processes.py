@@ -8,7 +8,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,21 +80,36 @@ class Processes:
         self._heard = answer["token"]
         self._tell(folder, token=self._token, heard=self._heard)
 
-    def leave(self, folder: Path) -> None:
-        """Tells that this process is finished; in rank 0 it returns once all the others are.
+    def leave(self, folder: Path, conclude: Callable[[], int]) -> int:
+        """Ends in all processes at about the same time and with the same exit status.
 
-        Where one of them died, rank 0 waits until torchrun restarts them all.
+        torchrun takes a process that fails while others have succeeded for one to be restarted
+        with all others, and waits minutes for those on other nodes that have left already.
+
+        Args:
+            folder: As in :meth:`meet`.
+            conclude: Called in rank 0 once all processes have come here; gives the status.
         """
         if self.rank > 0:
             self._tell(folder, token=self._token, heard=self._heard, finished=True)
-            return
-        for rank in range(1, self.world):
-            while (state := _read(folder, rank)).get("heard") != self._token or (
-                "finished" not in state
-            ):
+            while (last := _read(folder, 0)).get("token") != self._heard or "status" not in last:
                 time.sleep(_PAUSE)
-        for rank in range(self.world):
-            _path(folder, rank).unlink(missing_ok=True)
+            _path(folder, self.rank).unlink(missing_ok=True)
+            return last["status"]
+        others = range(1, self.world)
+        while not all(self._is_finished(folder, rank) for rank in others):
+            time.sleep(_PAUSE)
+        status = conclude()
+        if others:
+            self._tell(folder, token=self._token, status=status)
+            while any(_read(folder, rank) for rank in others):
+                time.sleep(_PAUSE)
+            _path(folder, 0).unlink(missing_ok=True)
+        return status
+
+    def _is_finished(self, folder: Path, rank: int) -> bool:
+        state = _read(folder, rank)
+        return state.get("heard") == self._token and "finished" in state
 
     def _welcome(self, folder: Path) -> None:
         """Answers the others until all have heard of this rank 0 and not of a former one."""

@@ -27,49 +27,48 @@ def test_environment_of_torchrun():
         Processes.from_environment({"RANK": "one", "WORLD_SIZE": "4"})
 
 
-def meeting(folder, world, order):
-    """Runs a meeting in threads; tells in which order the processes left."""
-    left, threads = [], {}
-    may_leave = {rank: threading.Event() for rank in range(world)}
+def meet_and_leave(folder, order):
+    """Has processes, as threads, meet and leave; gives each one's status and what happened."""
+    events, statuses = [], {}
+
+    def conclude():
+        events.append("concluded")
+        return 7
 
     def process(rank):
-        here = Processes(rank, world)
+        here = Processes(rank, len(order))
         here.meet(folder)
-        may_leave[rank].wait(20)
-        if rank > 0:
-            left.append(rank)
-        here.leave(folder)
-        if rank == 0:
-            left.append(rank)
+        events.append("met")
+        statuses[rank] = here.leave(folder, conclude)
 
-    for rank in order:
-        threads[rank] = threading.Thread(target=process, args=(rank,), daemon=True)
-        threads[rank].start()
-    for rank in range(world):
-        may_leave[rank].set()
-        threads[rank].join(0.3)
-    for thread in threads.values():
-        thread.join(20)
-        assert not thread.is_alive()
-    return left
+    threads = [threading.Thread(target=process, args=(rank,), daemon=True) for rank in order]
+    for thread in threads:
+        thread.start()
+        thread.join(0.3)  # whoever is early waits for the others
+    for thread in threads:
+        thread.join(30)
+    return statuses, events
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
-def test_rank_0_leaves_last_and_clears_up(tmp_path, order):
-    assert meeting(tmp_path, 3, order)[-1] == 0
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0,)])
+def test_all_leave_with_the_status_of_rank_0_after_all_have_come(tmp_path, order):
+    statuses, events = meet_and_leave(tmp_path, order)
+    assert statuses == dict.fromkeys(order, 7)
+    assert events == ["met"] * len(order) + ["concluded"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_remains_of_a_start_that_died_are_not_taken_for_the_present_one(tmp_path):
-    former = {rank: Processes(rank, 3) for rank in range(3)}
+    former = [Processes(rank, 3) for rank in range(3)]
+    tokens = {str(rank): former[rank]._token for rank in (1, 2)}
+    former[0]._tell(tmp_path, token="former", **tokens, status=1)
     for rank in (1, 2):
-        former[rank]._tell(tmp_path, token=former[rank]._token)
-    former[0]._tell(tmp_path, **{"token": "old", "1": former[1]._token, "2": former[2]._token})
-    for rank in (1, 2):
-        former[rank].meet(tmp_path)
-        former[rank].leave(tmp_path)
+        former[rank].meet(tmp_path)  # hears of the former rank 0
+        former[rank]._tell(tmp_path, token=tokens[str(rank)], heard="former", finished=True)
     assert len(list(tmp_path.iterdir())) == 3
-    assert meeting(tmp_path, 3, (0, 1, 2))[-1] == 0
+    statuses, events = meet_and_leave(tmp_path, (1, 0, 2))
+    assert statuses == {0: 7, 1: 7, 2: 7}
+    assert events == ["met"] * 3 + ["concluded"]
 
 
 def test_a_process_that_never_comes_is_reported(tmp_path, monkeypatch):
