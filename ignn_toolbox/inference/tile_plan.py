@@ -24,6 +24,9 @@ SMALLEST_TILE = 16
 _SIDES = tuple(round(SMALLEST_TILE * 2 ** (step / 8)) for step in range(65))  # that are tried
 _EDGE = 64  # pixels around a tile by which the largest one is told
 _ROUNDED_BELOW = 512  # pixels a side: smaller pictures share plans
+# Bytes a pixel, several times what the largest network takes; where these are free, a dry run would
+# only delay the first picture.
+_AMPLE = 2**16
 # What tiles free leaves holes in the heap that later ones do not fit.
 _HOLES = 1.15
 
@@ -56,7 +59,6 @@ class TilePlanner:
     def __init__(self, network: nn.Module, mode: TileMode = "exact") -> None:
         self._network = network
         self._mode = mode
-        self._fake = fake_tensors()
         self._whole = functools.lru_cache(64)(self._run_whole)
         self._tiled = functools.lru_cache(1)(
             lambda *size: _TiledPicture(network, mode, self._fake, size)
@@ -64,6 +66,10 @@ class TilePlanner:
         self._tiles = functools.lru_cache(64)(
             lambda height, width, tile: self._tiled(height, width).plan(tile)
         )
+
+    @functools.cached_property
+    def _fake(self) -> Any:
+        return fake_tensors()  # made on need: it imports the compiler, most of a second
 
     def choose(self, height: int, width: int, memory: int, host_memory: int) -> TilePlan:
         """In one piece if that fits, else in the largest tiles that do.
@@ -88,8 +94,10 @@ class TilePlanner:
             least = 4 * 4 * self._network.stem.out_channels * height * width
             if least > memory:
                 return False
-        rounded = [_round_up(side) for side in (height, width)]
-        if max(rounded) <= _ROUNDED_BELOW and self._whole(*rounded) <= memory:
+        if _AMPLE * height * width <= memory:
+            return True
+        rounded = 1 << (max(height, width) - 1).bit_length()
+        if rounded <= _ROUNDED_BELOW and self._whole(rounded, rounded) <= memory:
             return True
         return self._whole(height, width) <= memory
 
@@ -195,7 +203,3 @@ class _DryStore(MapStore):
         self.most = max(self.most, self.held)
         with self._run.uncounted():
             return torch.empty(shape, dtype=dtype)
-
-
-def _round_up(length: int) -> int:
-    return max(64, 1 << (length - 1).bit_length())

@@ -22,6 +22,7 @@ from torch import Tensor
 from ignn_toolbox.apis import init_model
 from ignn_toolbox.datasets.image_io import read_image
 from ignn_toolbox.inference.independent import deviation, restore_independently
+from ignn_toolbox.inference.picture import SUFFIXES
 from ignn_toolbox.inference.tiles import MapStore, TileRun
 from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
 from ignn_toolbox.ops import PatchGraph, imresize_uint8
@@ -111,9 +112,9 @@ def independent(folder: Path, count: int) -> Iterator[dict[str, Any]]:
     """How far independent tiles are from the whole picture; bicubic x1/2 of the folder's first."""
     network: Any = init_model("ignn_tiny_x2").network.to(memory_format=torch.channels_last)
     totals: dict[int, list[tuple[float, float]]] = {64: [], 128: [], 256: []}
-    paths = sorted(path for path in folder.iterdir() if path.suffix == ".png")[:count]
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[:count]
     if not paths:
-        raise SystemExit(f"{folder} holds no PNG files")
+        raise SystemExit(f"{folder} holds no pictures")
     for path in paths:
         pixels = torch.from_numpy(read_image(path)).permute(2, 0, 1)
         pixels = pixels[:, : pixels.shape[1] // 2 * 2, : pixels.shape[2] // 2 * 2]
