@@ -1,14 +1,15 @@
 """Running a network without numbers: what it would allocate and which convolutions it would do.
 
 Fake tensors have shapes and no memory, so a dry run of any network at any size takes seconds and
-needs nothing. What operators allocate inside themselves is not seen by it and is added by rules.
+needs nothing. What operators allocate inside themselves is not seen by it and is added by rules;
+what the allocator keeps of freed memory is told by `heap.Heap`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from .heap import Heap
 
 _FOLD_STRIPS = 8 * 2**20  # what folding gathers at a time, with its products
 _SEARCH_KEYS = 8192  # most keys in one product of the search
@@ -51,19 +54,19 @@ class Convolution:
 
 
 class DryRun(TorchDispatchMode):
-    """Follows live bytes and convolutions of what runs inside, under `fake_tensors`.
+    """Follows resident bytes and convolutions of what runs inside, under `fake_tensors`.
 
     Attributes:
-        peaks: Most bytes alive during each stage, in the order in which stages were entered.
+        peaks: Most bytes resident during each stage, in the order in which stages were entered.
         convolutions: In the order of their calls.
-        live: Bytes alive now.
+        heap: The process's memory.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.peaks: dict[str, int] = {}
         self.convolutions: list[Convolution] = []
-        self.live = 0
+        self.heap = Heap()
         self.stage = "network"
         self._known: dict[int, weakref.finalize] = {}
         self._counts = True
@@ -77,34 +80,37 @@ class DryRun(TorchDispatchMode):
         finally:
             self._counts = True
 
-    def allocate(self, size: int, scratch: int = 0) -> None:
-        """Count ``size`` bytes that stay, beside ``scratch`` bytes that do not."""
-        self.live += size
-        self.peaks[self.stage] = max(self.peaks.get(self.stage, 0), self.live + scratch)
+    def note(self, scratch: Iterable[int] = ()) -> None:
+        """Enter what is resident into the stage's peak, while blocks of ``scratch`` bytes exist."""
+        blocks = [self.heap.allocate(size) for size in scratch]
+        self.peaks[self.stage] = max(self.peaks.get(self.stage, 0), self.heap.resident)
+        for block in reversed(blocks):
+            self.heap.free(block)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         out = func(*args, **(kwargs or {}))
         if func is torch.ops.prim.device.default:  # asked for half of the time
             return out
-        size = sum(self._new(t) for t in tree_leaves(out) if isinstance(t, Tensor))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor):
+                self._enter(tensor)
         name = func._schema.name
         if name in ("aten::convolution", "aten::convolution_backward"):
             self._record(name, args, out)
-        self.allocate(size, _scratch(name, args, out))
+        self.note(_scratch(name, args, out))
         return out
 
-    def _new(self, tensor: Tensor) -> int:
+    def _enter(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         key = storage._cdata
-        if key in self._known:
-            return 0
-        size = storage.nbytes() if self._counts else 0
-        self._known[key] = weakref.finalize(storage, self._free, key, size)
-        return size
+        if key not in self._known:
+            block = self.heap.allocate(storage.nbytes()) if self._counts else None
+            self._known[key] = weakref.finalize(storage, self._free, key, block)
 
-    def _free(self, key: int, size: int) -> None:
+    def _free(self, key: int, block: int | None) -> None:
         del self._known[key]
-        self.live -= size
+        if block is not None:
+            self.heap.free(block)
 
     def _record(self, name: str, args: tuple, out: Any) -> None:
         backward = name == "aten::convolution_backward"
@@ -161,25 +167,25 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _scratch(name: str, args: tuple, out: Any) -> int:
-    """Bytes that an operator allocates and frees inside itself, as measured on the CPU."""
+def _scratch(name: str, args: tuple, out: Any) -> list[int]:
+    """Blocks that an operator allocates and frees inside itself, as measured on the CPU."""
     if name == "aten::convolution":
         image, weight = args[:2]
         if image.is_contiguous(memory_format=torch.channels_last):
-            return _bytes(weight)  # reordered
+            return [_bytes(weight)]  # reordered
         if weight.shape[-1] == 1:
-            return 0
-        return _bytes(image) + _bytes(weight) + _bytes(out)  # reordered, all three
+            return []
+        return [_bytes(image), _bytes(weight), _bytes(out)]  # reordered, all three
     if name == "aten::convolution_backward":
         grad, image, weight = args[:3]
         if image.is_contiguous(memory_format=torch.channels_last):
-            return 2 * _bytes(weight)
-        return _bytes(grad) + _bytes(image) + 2 * _bytes(weight)
+            return [_bytes(weight), _bytes(weight)]
+        return [_bytes(grad), _bytes(image), _bytes(weight), _bytes(weight)]
     if name in ("ignn_toolbox::fold_patches", "ignn_toolbox::fold_region"):
-        return _bytes(out) // args[0].shape[3] ** 2 + min(_FOLD_STRIPS, 2 * _bytes(out))
+        return [_bytes(out) // args[0].shape[3] ** 2, min(_FOLD_STRIPS, 2 * _bytes(out))]
     if name == "ignn_toolbox::nearest":
         return _search_scratch(*args)
-    return 0
+    return []
 
 
 def _search_scratch(
@@ -192,10 +198,11 @@ def _search_scratch(
     size: int,
     stride: int,
     *_: Any,
-) -> int:
+) -> list[int]:
     together = min(_SEARCH_KEYS, keys.shape[-2] * keys.shape[-1] // stride**2)
     if window is not None:
         together = min(together, (window + _BLOCK) ** 2)
     depth = queries.shape[1] * size**2
-    # a block of queries and its keys, each times the patch; scores, packed and sorted
-    return 4 * (keys.numel() + depth * (together + _BLOCK**2)) + 28 * together * _BLOCK**2
+    # a copy of the keys; a block of queries and its keys, each times the patch; scores, packed and
+    # sorted
+    return [4 * keys.numel(), 4 * depth * (together + _BLOCK**2), 28 * together * _BLOCK**2]

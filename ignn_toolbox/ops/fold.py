@@ -105,8 +105,11 @@ def fold_region(
     ``starts``, ``gain`` and ``offset`` hold only the queries that touch the region
     (``region.queries(grid)``). With ``scratch`` the result is valid until the next call with it.
     """
+    scratch = scratch or Scratch()
     if not is_traced(rows):
-        return _fold(rows, starts, gain, offset, grid, region, scratch or Scratch())
+        return _fold(rows, starts, gain, offset, grid, region, scratch)
+    if not torch.compiler.is_compiling():  # a dry run asks for the memory only
+        return _take_buffers(rows, grid, region, scratch)[0]
     sides = [grid.height, grid.width, grid.size, grid.stride]
     place = [region.top, region.left, region.height, region.width]
     return _fold_region(rows, starts, gain, offset, sides, place)
@@ -141,15 +144,14 @@ def _fold(
     region: Region,
     scratch: Scratch,
 ) -> Tensor:
-    n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
-    box = region.queries(grid)
+    n, box = rows.shape[0], region.queries(grid)
     weights = _corner_weights(grid, rows)[:, :, box[0], box[1]]
-    base = scratch.take("base", rows, (n, region.height, region.width, c)).zero_()
+    out, base = _take_buffers(rows, grid, region, scratch)
+    base.zero_()
     if offset is not None:
         for a, b in _offsets(grid):
             part, inside = _pixels(base, grid, region, a, b, box[0])
             part.addcmul_(offset[inside], weights[a, b][inside[1:]][..., None])
-    out = scratch.take("out", rows, (n, region.height, s, region.width, s, c))
     # every pixel but the last ones has one patch whose first ``stride`` rows and columns hold it:
     # that patch writes, the others add
     written = (grid.rows * grid.stride - region.top, grid.cols * grid.stride - region.left)
@@ -184,6 +186,15 @@ def _fold(
                     under, _ = _pixels(base[images], grid, region, a, b, chosen, box[1])
                     torch.addcmul(under[:, :, :, None, None], source, scale, out=target)
     return out
+
+
+def _take_buffers(
+    rows: Tensor, grid: PatchGrid, region: Region, scratch: Scratch
+) -> tuple[Tensor, Tensor]:
+    """The folded map, and the offsets' overlap mean below it."""
+    n, s, c = rows.shape[0], rows.shape[3], rows.shape[-1]
+    base = scratch.take("base", rows, (n, region.height, region.width, c))
+    return scratch.take("out", rows, (n, region.height, s, region.width, s, c)), base
 
 
 def fold_patches_backward(

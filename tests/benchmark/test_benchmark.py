@@ -44,7 +44,7 @@ def test_peak_is_what_was_alive_at_most():
         return second[:1].clone()
 
     peak = measure(call, resident_bytes()).peak
-    assert 96 * MIB <= peak <= 112 * MIB
+    assert 95 * MIB <= peak <= 112 * MIB  # the system may reclaim some pages meanwhile
 
 
 def test_waiting_takes_wall_time_and_no_processor():

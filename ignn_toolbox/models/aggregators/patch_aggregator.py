@@ -46,6 +46,7 @@ class EdgeNet(nn.Module):
 
     def forward(self, label: Tensor) -> Tensor:
         """``(N, D, H, W) -> (N, 1, H, W)``; without gradient in strips that stay in cache."""
+        label = label.to(self.head.weight.dtype)
         if torch.is_grad_enabled() or is_traced(label):
             return self._score(label)
         rows = max(1, _STRIP // label[:, :, 0].numel())
