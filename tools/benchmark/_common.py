@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], key: Sequence[str] =
         "date": datetime.date.today().isoformat(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
         "threads": torch.get_num_threads(),
+        "load": f"{os.getloadavg()[0]:.1f}",
         "torch": torch.__version__,
     }
     new = [row | machine for row in rows]
