@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ignn_toolbox.datasets.image_io import read_image, write_image
-from ignn_toolbox.evaluation import Results, write_results
+from ignn_toolbox.evaluation import Results, evaluate, write_results
 from ignn_toolbox.visualization.report import write_figure, write_report
 
 from .browser import Browser
@@ -220,3 +220,39 @@ def test_page_in_a_browser(page) -> None:
     page.run("document.getElementById('close').click()")
     assert not page.run("document.getElementById('viewer').open")
     assert page.problems == []
+
+
+def test_a_hundred_images_stay_smooth(tmp_path) -> None:
+    """Pictures load when they are near the screen; scrolling and opening one take no pause."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    for number in range(100):
+        write_image(tmp_path / "Set100" / f"{number:03}.png", np.roll(truth, number, 1))
+        write_image(tmp_path / "sr" / f"{number:03}.png", np.roll(truth, number, 1) // 2)
+    images = evaluate(tmp_path / "sr", tmp_path / "Set100", 2).images
+    info = {
+        "gt_dirs": {"Set100": str(tmp_path / "Set100")},
+        "sr_dirs": {"Set100": str(tmp_path / "sr")},
+    }
+    assert write_report([Results("half", 2, images, info)], tmp_path / "report") == []
+    browser = Browser((tmp_path / "report" / "index.html").as_uri(), tmp_path / "profile")
+    try:
+        assert browser.run("document.querySelectorAll('#images img').length") == 100
+        loaded = "[...document.querySelectorAll('#images img')].filter((i) => i.naturalWidth)"
+        browser.wait(lambda: browser.run(f"{loaded}.length") > 3)
+        assert browser.run(f"{loaded}.length") < 70
+        browser.run(
+            "window.frames_ = []; const step = (t) => { frames_.push(t); scrollBy(0, 60);"
+            "if (frames_.length < 60) requestAnimationFrame(step); }; requestAnimationFrame(step)"
+        )
+        browser.wait(lambda: browser.run("frames_.length") == 60)
+        gaps = np.diff(browser.run("frames_"))
+        assert np.median(gaps) < 50  # milliseconds; 17 at 60 frames a second
+        browser.run(
+            "document.querySelectorAll('#images tbody tr')[99].querySelector('button').click()"
+        )
+        complete = "[...document.querySelectorAll('#stage img')].every((i) => i.complete)"
+        browser.wait(lambda: browser.run(complete), 5)
+        assert browser.problems == []
+    finally:
+        browser.close()
