@@ -28,6 +28,7 @@ COMMANDS = (
     ("grid", "train and test the variants that one file names, and print their table"),
     ("benchmark", "measure time and memory, or predict the memory that a network will take"),
     ("models", "list the models that ship with the package"),
+    ("serve", "open a page in the browser to try models on pictures"),
     ("export", "write a model as an ONNX file or as safetensors"),
     ("import", "convert a checkpoint of other code into one of this toolbox"),
     ("publish", "put a trained model into a checkout's model zoo"),

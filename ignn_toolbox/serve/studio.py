@@ -1,0 +1,237 @@
+"""What the page can do, without the page: open a picture, enlarge it, look up neighbours."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.image_io import write_bytes
+from ..inference import SRInferencer
+from ..inference.arrays import to_array, to_tensor
+from ..inference.inferencer import Target
+from ..inference.picture import Picture, read_picture, upright
+from ..inference.writer import encode_picture
+from ..ops import imresize
+from ..visualization.figures import draw_query, save_figure
+from ..visualization.inspection import look_up
+from ..zoo import zoo_models
+from ..zoo.loading import init_model
+
+SCALES = (2, 3, 4)
+_TILE = 192  # pixels of the input after which progress is told; exact tiles change no number
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the page accepts.
+
+    Attributes:
+        megabytes: Size of an uploaded file.
+        megapixels: Width times height of a picture; looked at before it is decoded.
+    """
+
+    megabytes: float = 20.0
+    megapixels: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ValueError(f"--max-{name} must be positive, got {value:g}")
+
+    @property
+    def pixels(self) -> int:
+        return round(self.megapixels * 1e6)
+
+    @property
+    def bytes(self) -> int:
+        return round(self.megabytes * 2**20)
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """Two PNG files of one size, without loss, and what was done.
+
+    Attributes:
+        before: The picture enlarged by MATLAB's bicubic.
+        after: The picture enlarged by the model.
+        summary: One sentence.
+    """
+
+    before: Path
+    after: Path
+    summary: str
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What the graph found for one patch.
+
+    Attributes:
+        figure: A PNG file.
+        rows: For each neighbour its rank, column and row of its top left pixel, side in pixels,
+            weight, and squared distance.
+    """
+
+    figure: Path
+    rows: list[list[float]]
+
+
+class Studio:
+    """Models and pictures behind the page.
+
+    Args:
+        folder: Where results are written; the caller removes it.
+        limits: What is accepted.
+        models: Zoo names, configs or checkpoints; by default all that ship, grouped by kind.
+        device: Such as ``'cuda'``; by default the first GPU, if there is one.
+
+    Attributes:
+        kinds: What may be chosen by name: a kind of zoo models without its scale, or a model.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        limits: Limits = Limits(),
+        models: Sequence[str] = (),
+        device: str | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.limits = limits
+        self.kinds = {Path(name).stem: [name] for name in models} or _zoo_kinds()
+        if len(self.kinds) < len(models):
+            raise ValueError(f"two of the models {', '.join(models)} have the same name")
+        self._device = device
+        self._inferencers: dict[str, SRInferencer] = {}
+        # One picture at a time: the page's queue sees to that, other callers may not.
+        self._lock = threading.Lock()
+
+    def open(self, path: str | Path) -> Picture:
+        """Reads an uploaded picture and turns it upright.
+
+        Raises:
+            ValueError: It is no picture, damaged, or too large; without the upload's path.
+        """
+        path = Path(path)
+        size = path.stat().st_size
+        if size > self.limits.bytes:
+            raise ValueError(
+                f"The file has {size / 2**20:.1f} MB; this page takes {self.limits.megabytes:g} MB."
+            )
+        try:
+            picture = read_picture(path, self.limits.pixels)
+        except ValueError as error:
+            text = str(error).replace(str(path), path.name)
+            if "pixels, the limit is" in text:
+                text = text.split(" = ")[0] + (
+                    f" pixels; this page takes {self.limits.megapixels:g} megapixels."
+                )
+            raise ValueError(text) from error
+        pixels = upright(picture.pixels, picture.orientation)
+        return replace(picture, pixels=pixels, format="png", exif=None)
+
+    def enlarge(
+        self,
+        path: str | Path,
+        kind: str,
+        scale: int,
+        progress: Callable[[float], None] = lambda done: None,
+    ) -> Enlarged:
+        """Enlarges an uploaded picture.
+
+        Args:
+            path: The uploaded file.
+            kind: One of ``kinds``.
+            scale: One of ``SCALES``.
+            progress: Called with the part that is done, 0 to 1.
+
+        Raises:
+            ValueError: As `open`; or the picture is too small for the network.
+        """
+        name = self._nearest(kind, scale)
+        picture = self.open(path)
+        with self._lock:
+            started = time.perf_counter()
+            inferencer = self._inferencer(name)
+            inferencer.progress = lambda done, total: progress(done / max(total, 1))
+            after = inferencer.restore_pixels(picture.pixels, Target(factor=scale))
+            seconds = time.perf_counter() - started
+        before = to_array(imresize(to_tensor(picture.pixels), size=after.shape[:2]), after.dtype)
+        height, width = picture.pixels.shape[:2]
+        text = f"{width}x{height} became {after.shape[1]}x{after.shape[0]} in {seconds:.1f} s."
+        if inferencer.scale != scale:
+            text += (
+                f" {kind} has no x{scale} network: its x{inferencer.scale} network and exact "
+                "bicubic did it together."
+            )
+        stem = f"{Path(path).stem[:60]}_{kind}_x{scale}"
+        folder = self._new_folder()
+        paths = [folder / f"{stem}{end}.png" for end in ("_bicubic", "")]
+        for target, pixels in zip(paths, (before, after), strict=True):
+            write_bytes(target, encode_picture(replace(picture, pixels=pixels)))
+        return Enlarged(*paths, text)
+
+    def neighbours(self, path: str | Path, kind: str, scale: int, x: int, y: int) -> Neighbours:
+        """What the graph of a model finds for the patch at a pixel of the upright picture.
+
+        Args:
+            path: The uploaded file.
+            kind: One of ``kinds``.
+            scale: One of ``SCALES``.
+            x: Column.
+            y: Row.
+
+        Raises:
+            ValueError: As `open`; or the model has no graph, or the pixel lies outside.
+        """
+        name = self._nearest(kind, scale)
+        pixels = self.open(path).pixels
+        with self._lock:
+            network = init_model(name).network
+            query = look_up(network, as_rgb(pixels), x, y)
+            figure = self._new_folder() / "neighbours.png"
+            save_figure(draw_query(query), figure)
+        rows = [
+            [rank, left, top, side, round(weight, 4), float(f"{distance:.3g}")]
+            for rank, ((top, left, side), weight, distance) in enumerate(
+                zip(query.taken, query.weights, query.distances, strict=True), 1
+            )
+        ]
+        return Neighbours(figure, rows)
+
+    def _nearest(self, kind: str, scale: int) -> str:
+        """The kind's model of a scale, or else its first."""
+        if kind not in self.kinds:
+            raise ValueError(f"no model {kind!r}; choose from {', '.join(self.kinds)}")
+        names = self.kinds[kind]
+        return next((name for name in names if name.endswith(f"_x{scale}")), names[0])
+
+    def _inferencer(self, name: str) -> SRInferencer:
+        if name not in self._inferencers:
+            self._inferencers[name] = SRInferencer(name, device=self._device, tile=_TILE)
+        return self._inferencers[name]
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+
+def as_rgb(pixels: np.ndarray) -> np.ndarray:
+    """8-bit RGB ``(H, W, 3)`` of any picture's pixels, without transparency."""
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    colour = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, 2)
+    return np.array(colour)
+
+
+def _zoo_kinds() -> dict[str, list[str]]:
+    """Zoo names by kind, graph networks first, as they show most."""
+    kinds: dict[str, list[str]] = {}
+    for name, model in zoo_models().items():
+        kinds.setdefault(name.removesuffix(f"_x{model.scale}"), []).append(name)
+    return dict(sorted(kinds.items(), key=lambda item: (not item[0].startswith("ignn"), item[0])))
