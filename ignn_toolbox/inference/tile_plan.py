@@ -2,6 +2,7 @@
 
 import bisect
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from ..models.aggregators.base import Allocate
 from ..models.backbones import Backbone
 from ..models.dry_run import DryRun, fake_tensors
+from ..models.heap import Heap
 from ..ops.patches import Region
 from .independent import restore_independently
 from .tiles import MapStore, TileRun, cut, grow
@@ -27,8 +29,7 @@ _ROUNDED_BELOW = 512  # pixels a side: smaller pictures share plans
 # Bytes a pixel, several times what the largest network takes; where these are free, a dry run would
 # only delay the first picture.
 _AMPLE = 2**16
-# What tiles free leaves holes in the heap that later ones do not fit.
-_HOLES = 1.15
+_MARGIN = 1.1  # tiles come in several sizes, and the program goes on beside them
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class TilePlanner:
         run = DryRun()
         with _dry(self._fake, run):
             self._network(_picture(self._network, height, width))
-        return int(_HOLES * max(run.peaks.values()))
+        return int(_MARGIN * max(run.peaks.values()))
 
 
 class _TiledPicture:
@@ -137,11 +138,14 @@ class _TiledPicture:
         self._run = DryRun()
         self._store = _DryStore(self._run)
         self._prepared: Any = None
+        self._heap: Heap | None = None
         self._peak = 0
 
     def plan(self, tile: int) -> tuple[int, int]:
         """Most bytes beside the maps of the whole picture, and most bytes of those."""
         self._run.peaks.clear()
+        if self._heap is not None:  # as it was before the tiles of another plan
+            self._run.heap = copy.deepcopy(self._heap)
         network: Any = self._network
         tiles = _OneTile(tile)
         with _dry(self._fake, self._run):
@@ -151,13 +155,14 @@ class _TiledPicture:
                 restore_exactly(network, lq, tiles, self._store, self._prepare)
             else:
                 restore_independently(network, lq, network.scale, tiles, self._store)
-        return int(_HOLES * max(self._peak, *self._run.peaks.values())), self._store.most
+        return int(_MARGIN * max(self._peak, *self._run.peaks.values())), self._store.most
 
     def _prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> Any:
         aggregator: Any = self._network.aggregator
         if self._prepared is None:
             self._prepared = aggregator.prepare(features, image, allocate)
             self._peak = max(self._run.peaks.values())
+            self._heap = copy.deepcopy(self._run.heap)
         return self._prepared
 
 
