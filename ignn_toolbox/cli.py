@@ -9,8 +9,11 @@ import argparse
 import difflib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from .version import __version__
 
@@ -45,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after ``ignn``; those of the process by default.
 
     Returns:
-        The exit status: 0 done, 1 a user error or a command's own failure, 130 after Ctrl-C.
+        The exit status: 0 done, 1 a user error or a command's own failure, 130 after Ctrl-C or SIGTERM.
         Wrong usage leaves through argparse with status 2.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
@@ -87,7 +90,8 @@ def _main_help(argv: Sequence[str]) -> int:
 
 def _guarded(name: str, run, args: argparse.Namespace) -> int:
     try:
-        return run(args)
+        with _stopped_by_sigterm():
+            return run(args)
     except KeyboardInterrupt:
         print(f"\nignn {name}: stopped", file=sys.stderr)
         return 130
@@ -100,3 +104,16 @@ def _guarded(name: str, run, args: argparse.Namespace) -> int:
             raise
         print(f"ignn {name}: error: {error}", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM, by which torchrun and batch systems stop a process, ends it like Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

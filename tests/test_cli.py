@@ -91,3 +91,23 @@ def test_programming_errors_are_not_hidden(monkeypatch):
     monkeypatch.setattr(models, "run", run)
     with pytest.raises(AttributeError):
         cli.main(["models"])
+
+
+def test_sigterm_lets_a_command_clean_up():
+    """Batch systems stop a process by it; nothing half-written may stay."""
+    code = """
+import os, signal, sys
+from ignn_toolbox import cli
+from ignn_toolbox.commands import models
+def run(args):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    finally:
+        print("cleaned up")
+models.run = run
+sys.exit(cli.main(["models"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "cleaned up\n")
+    assert "ignn models: stopped" in done.stderr

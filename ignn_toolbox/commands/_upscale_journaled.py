@@ -1,12 +1,9 @@
 """``ignn upscale`` in several processes, with a journal that a stopped run continues from."""
 
 import argparse
-import signal
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -135,19 +132,6 @@ def summarise(
             print(f"  and {len(failures) - _LISTED} more, see {journal.folder}", file=sys.stderr)
         print("  --retry-failed tries failed pictures again", file=sys.stderr)
     return 1 if counts[FAILED] or counts[OPEN] else 0
-
-
-@contextmanager
-def stopped_by_sigterm() -> Iterator[None]:
-    """Has SIGTERM, by which torchrun and batch systems stop a process, end like Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 def _device(device: str | None, processes: Processes) -> str | None:

@@ -11,7 +11,7 @@ from ..inference.picture import MAX_PIXELS
 from ..inference.processes import Processes
 from ..inference.writer import DEFAULT_QUALITY, FORMATS
 from ._progress import progress_bar
-from ._upscale_journaled import Request, stopped_by_sigterm, summarise, upscale_journaled
+from ._upscale_journaled import Request, summarise, upscale_journaled
 
 HELP = """Super-resolve pictures: files, folders (walked recursively), or one picture from standard
 input. Bit depth, grey, transparency, orientation and colour profile are kept. Started by torchrun,
@@ -118,10 +118,9 @@ def run(args: argparse.Namespace) -> int:
     """Returns 0 when every picture was written or skipped as asked, else 1."""
     processes = Processes.from_environment()
     _check_combination(args, processes)
-    with stopped_by_sigterm():
-        if args.journal or args.engine == "ray" or processes is not None:
-            return upscale_journaled(_request(args), args, processes or Processes())
-        return _upscale(_request(args))
+    if args.journal or args.engine == "ray" or processes is not None:
+        return upscale_journaled(_request(args), args, processes or Processes())
+    return _upscale(_request(args))
 
 
 def _check_combination(args: argparse.Namespace, processes: Processes | None) -> None:
