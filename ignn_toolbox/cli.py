@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after ``ignn``; those of the process by default.
 
     Returns:
-        The exit status: 0 done, 1 a user error or a command's own failure, 130 after Ctrl-C or SIGTERM.
-        Wrong usage leaves through argparse with status 2.
+        The exit status: 0 done, 1 a user error or a command's own failure, 130 after Ctrl-C or
+        SIGTERM. Wrong usage leaves through argparse with status 2.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0].startswith("-"):
