@@ -1,6 +1,7 @@
 """``ignn upscale``: pictures in, larger pictures out."""
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     tiles = parser.add_argument_group("memory")
     tiles.add_argument(
-        "--memory", help="budget such as 4G; larger pictures go in tiles (default: half of free)"
+        "--memory",
+        help="budget of this process such as 4G; larger pictures go in tiles (default: half of the "
+        "free memory more)",
     )
     tiles.add_argument("--tile", type=int, help="side of a tile, in place of the budget's choice")
     tiles.add_argument(
@@ -70,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="exact",
         help="exact: the numbers of the whole picture; independent: each tile on its own, blended "
         "(default: %(default)s)",
+    )
+    tiles.add_argument(
+        "--report-deviation",
+        action="store_true",
+        help="restore in exact tiles too and tell how far independent ones are off",
     )
     size = parser.add_argument_group("size (default: the model's scale)")
     size.add_argument("--factor", type=float, help="output size over input size, such as 2.5")
@@ -152,6 +160,7 @@ def _request(args: argparse.Namespace) -> Request:
             "memory": args.memory,
             "tile": args.tile,
             "tile_mode": args.tile_mode,
+            "report_deviation": args.report_deviation,
             "max_pixels": args.max_pixels,
         },
         target=Target(args.factor, args.width, args.height),
@@ -163,6 +172,7 @@ def _upscale(request: Request) -> int:
     jobs = request.plan()
     prepare_output(jobs)
     inferencer = SRInferencer(**request.inferencer)
+    inferencer.report = lambda message: print(f"ignn upscale: {message}", file=sys.stderr)
     counts, failures = Counter[str](), []
     with progress_bar("upscale") as progress:
         if len(jobs) == 1:  # nothing else moves while a large picture is restored
