@@ -22,6 +22,12 @@ _EXPLAINED = {
         "`python tools/benchmark/kill_matrix.py --out benchmarks/results/kill_matrix.csv`."
     ),
     "ops": "Single operators. Command: `ignn benchmark ops`.",
+    "large_picture": (
+        "`ignn upscale` on one large picture; the peak is that of the process's anonymous resident "
+        "memory, sampled every 20 ms from outside. `ignn` is the full IGNN x2 with random weights. "
+        "Commands: `python tools/benchmark/large_picture.py --size 2040x1356 --memory 4G`, `... "
+        "--model ignn_tiny_x2 --size 4000x3000 --memory 2G`."
+    ),
     "model": "Inference of GraphAgg and of whole networks. Command: `ignn benchmark model`.",
     "train": "Backward passes and training steps. Command: `ignn benchmark train`.",
     "train_speed": (
@@ -36,6 +42,11 @@ _EXPLAINED = {
         "Where onnxruntime spends its time on an exported network. Command: "
         "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
     ),
+    "onnx_parity": (
+        "Largest absolute difference between an exported network in onnxruntime and the network in "
+        "torch, in units of the range [0, 1]. Command: "
+        "`python tools/benchmark/onnx_parity.py --out benchmarks/results/onnx_parity.csv`."
+    ),
     "onnx_speed": (
         "An exported network in onnxruntime beside torch, in turns. Command: "
         "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
@@ -43,6 +54,24 @@ _EXPLAINED = {
     "bulk": (
         "Pictures a second of `ignn upscale` in one process and in several, a thread each. "
         "Command: `python tools/benchmark/bulk.py --out benchmarks/results/bulk.csv`."
+    ),
+    "small_pictures": (
+        "`ignn upscale` on many small pictures: time from the command to the first output, and the "
+        "share of the time after it that is not the network's, by the clock and by processor time. "
+        "Command: `python tools/benchmark/small_pictures.py`."
+    ),
+    "tiling_cost": (
+        "Exact tiles and the picture in one piece in turns in one process; the area ratio is the "
+        "planner's. Command: `python tools/benchmark/tiling.py cost`."
+    ),
+    "tiling_equality": (
+        "Largest difference between the picture in exact tiles and in one piece, for values in "
+        "[0, 1] and random weights, and whether all neighbours are the same. Command: `python "
+        "tools/benchmark/tiling.py equality`."
+    ),
+    "tiling_independent": (
+        "How far independent tiles are from the picture in one piece. Command: `python "
+        "tools/benchmark/tiling.py independent --images data/bench/Urban100`."
     ),
     "soak": (
         "Memory and speed of a long training with validations. Command: "
