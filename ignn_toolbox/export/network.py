@@ -12,6 +12,7 @@ from ..models.aggregators import NonLocal
 from ..models.aggregators.base import Aggregated
 from ..models.aggregators.patch_aggregator import PatchAggregator
 from ..models.backbones import Backbone
+from ..models.embedders import VGGEmbedder
 from ..models.layers import MeanShift
 from . import patches
 
@@ -65,6 +66,7 @@ class PatchForm(nn.Module):
 
     Raises:
         ExportError: It draws its neighbours at random.
+        FileNotFoundError: Its embedder has no weights.
     """
 
     def __init__(self, own: PatchAggregator) -> None:
@@ -74,6 +76,8 @@ class PatchForm(nn.Module):
                 f"neighbors={own.neighbors!r} is a control experiment and has no exported form; "
                 "export a network with neighbors='nearest'"
             )
+        if isinstance(own.embedder, VGGEmbedder):
+            own.embedder.init_weights()  # else its first call, the traced one, would read them
         self.own = own
         self.hr_scale = own.hr_scale
         self.shrink_weights = patches.shrink_weights(own.scale)

@@ -129,6 +129,21 @@ def test_networks_keep_their_numbers(backbone, aggregator):
         assert torch.equal(value, before[name])
 
 
+@pytest.mark.filterwarnings("ignore:VGGEmbedder")
+def test_an_embedder_gets_its_weights_before_it_is_traced():
+    config = {"type": "EDSR", "scale": 2, "channels": 8, "num_blocks": 1}
+    embedder = {"type": "VGGEmbedder", "weights": "random"}
+    network = MODELS.build(config | {"aggregator": graph_agg(embedder=embedder)}).eval()
+    form = ExportForm(network)
+    assert form.network.aggregator.own.embedder._ready
+    lq = torch.rand(1, 3, 20, 27)
+    with torch.inference_mode():
+        assert_close(form(lq), network(lq), atol=2e-6, rtol=1e-5)
+    missing = graph_agg(embedder={"type": "VGGEmbedder", "weights": "none.pth"})
+    with pytest.raises(FileNotFoundError, match=r"none\.pth"):
+        ExportForm(MODELS.build(config | {"aggregator": missing}))
+
+
 def test_random_neighbours_are_refused():
     config = {"type": "EDSR", "scale": 2, "channels": 8, "num_blocks": 1}
     network = MODELS.build(config | {"aggregator": graph_agg(neighbors="random")})
