@@ -63,11 +63,15 @@ def write_model(path: Path) -> None:
 def peak_of(command: list[str]) -> int:
     """Runs a command: the most anonymous resident memory it ever had, in bytes."""
     process = subprocess.Popen(command)
-    status, peak = Path(f"/proc/{process.pid}/status"), 0
+    status, peak, told = Path(f"/proc/{process.pid}/status"), 0, 0
+    started = time.perf_counter()
     while process.poll() is None:
         for line in status.read_text().splitlines():
             if line.startswith("RssAnon:"):
                 peak = max(peak, 1024 * int(line.split()[1]))
+        if peak > told + 32 * MIB:
+            told = peak
+            print(f"{time.perf_counter() - started:.0f} s: {peak / MIB:.0f} MiB", flush=True)
         time.sleep(INTERVAL)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
