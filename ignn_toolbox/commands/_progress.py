@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(label: str) -> Iterator[Callable[[float, int], None]]:
     """Shows a bar with the remaining time on a terminal, nothing elsewhere.
 
     Args:
@@ -24,3 +24,35 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class PictureProgress:
+    """Moves a bar within pictures, too: a large one takes long.
+
+    Args:
+        progress: From `progress_bar`; counts pictures.
+        pictures: How many there are.
+    """
+
+    def __init__(self, progress: Callable[[float, int], None], pictures: int) -> None:
+        self._progress = progress
+        self._pictures = pictures
+        self._before = 0
+        self._share = 0.0
+
+    def moved(self, done: int, total: int) -> None:
+        """The present picture is so far; it is another one when that is less than last time."""
+        share = done / total
+        if share <= self._share:
+            self._before += 1
+        self._share = share
+        self._tell()
+
+    def settled(self, pictures: int) -> None:
+        """So many are written, skipped or failed."""
+        if pictures > self._before + self._share:
+            self._before, self._share = pictures, 0.0
+        self._tell()
+
+    def _tell(self) -> None:
+        self._progress(min(self._before + self._share, self._pictures), self._pictures)

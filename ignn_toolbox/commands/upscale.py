@@ -11,7 +11,7 @@ from ..inference.jobs import Listing, OutputRules, prepare_output
 from ..inference.picture import MAX_PIXELS
 from ..inference.processes import Processes
 from ..inference.writer import DEFAULT_QUALITY, FORMATS
-from ._progress import progress_bar
+from ._progress import PictureProgress, progress_bar
 from ._upscale_journaled import Request, summarise, upscale_journaled
 
 HELP = """Super-resolve pictures: files, folders (walked recursively), or one picture from standard
@@ -175,11 +175,10 @@ def _upscale(request: Request) -> int:
     inferencer.report = lambda message: print(f"ignn upscale: {message}", file=sys.stderr)
     counts, failures = Counter[str](), []
     with progress_bar("upscale") as progress:
-        if len(jobs) == 1:  # nothing else moves while a large picture is restored
-            inferencer.progress = progress
+        bar = PictureProgress(progress, len(jobs))
+        inferencer.progress = bar.moved
         for outcome in run_jobs(jobs, inferencer, request.target, request.options):
             counts[outcome.status] += 1
             failures += [outcome.message] if outcome.status == FAILED else []
-            if len(jobs) > 1:
-                progress(counts.total(), len(jobs))
+            bar.settled(counts.total())
     return summarise(counts, failures)

@@ -82,14 +82,12 @@ class TiledRestorer:
         except BaseException:
             self._passed = 0
             raise
-        pixels = lq.shape[-2] * lq.shape[-1]
-        self._tell(pixels, pixels)
         self._passed = (self._passed + 1) % self._passes
         return restored
 
     def _restore(self, lq: Tensor) -> Tensor:
         if self._mode == "exact" and not isinstance(self.network, Backbone):
-            return self._whole(lq)
+            return self._in_one_piece(lq)
         height, width = lq.shape[-2:]
         memory, host_memory = self._budgets(lq.device)
         if self._tile is not None:
@@ -117,6 +115,8 @@ class TiledRestorer:
 
     def _in_one_piece(self, lq: Tensor) -> Tensor:
         restored = self._whole(lq)
+        pixels = lq.shape[-2] * lq.shape[-1]
+        self._tell(pixels, pixels)
         if self._report_deviation:
             self.report("restored in one piece, which is exact")
         return restored
