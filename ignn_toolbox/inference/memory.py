@@ -1,6 +1,9 @@
 """How much memory there is, how much this process has, and sizes as users write them."""
 
+import ctypes
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -48,6 +51,21 @@ def free_memory(device: torch.device) -> int:
     container = _container_memory()
     known = [size for size in (machine, container) if size is not None]
     return min(known, default=_UNKNOWN)
+
+
+def release_memory() -> None:
+    """Give the system back what is freed but still held by the C library's allocator (glibc)."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], int] | None:
+    try:
+        return ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):  # another C library
+        return None
 
 
 def _container_memory() -> int | None:

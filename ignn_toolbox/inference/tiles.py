@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..ops.patches import Region
-from .memory import format_memory
+from .memory import format_memory, release_memory
 
 _SMALLEST = 8  # LR pixels of the smallest tile that is tried
 _SMALL = 2**20  # bytes of a map that is not worth a file
@@ -140,6 +140,8 @@ class TileRun:
         """
         waiting = cut(height, width, self.tile)[::-1]
         while waiting:
+            # tiles of several sizes would leave more and more holes in the heap
+            release_memory()
             region = waiting.pop()
             try:
                 work(region)

@@ -64,7 +64,7 @@ def test_sizes_for_messages():
 
 def test_larger_budgets_get_larger_tiles():
     planner = TilePlanner(build_tiny_network("ignn_tiny").eval())
-    budgets = (64 * MIB, 100 * MIB)
+    budgets = (72 * MIB, 110 * MIB)
     plans = [planner.choose(400, 300, budget, 0) for budget in budgets]
     assert plans[0].tile < plans[1].tile
     assert all(plan.peak <= budget for plan, budget in zip(plans, budgets, strict=True))
