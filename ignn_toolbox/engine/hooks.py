@@ -243,6 +243,7 @@ class InterruptHook(Hook):
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._noted: int | None = None
         self._former: dict[int, Any] = {}
         self._group: Any = None
 
@@ -264,15 +265,16 @@ class InterruptHook(Hook):
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: Any) -> None:
-        if self.received is not None and number == signal.SIGINT:
+        if self._noted is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = number
+        self._noted = number
 
     def _agree(self) -> None:
-        if self._group is None:
-            return
-        flag = torch.tensor([self.received or 0])
-        dist.all_reduce(flag, op=dist.ReduceOp.MAX, group=self._group)
+        # Only the handler writes `_noted`: a signal that comes during the exchange counts in the
+        # next one.
+        flag = torch.tensor([self._noted or 0])
+        if self._group is not None:
+            dist.all_reduce(flag, op=dist.ReduceOp.MAX, group=self._group)
         self.received = int(flag) or None
 
 

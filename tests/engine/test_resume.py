@@ -4,10 +4,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.distributed as dist
 
+from ignn_toolbox.engine import InterruptHook
 from ignn_toolbox.engine.checkpoint import load_checkpoint, save_checkpoint
 
 from .conftest import forked, same, state
@@ -74,6 +77,32 @@ def test_a_signal_saves_and_stops(train, tmp_path: Path, number: signal.Signals)
     assert signal.getsignal(number) == before
     train(tmp_path / "cut", resume=True)
     assert same(state(tmp_path / "whole/iter_8.pth"), state(tmp_path / "cut/iter_8.pth"))
+
+
+def test_a_signal_while_processes_agree_is_not_lost(tmp_path: Path, monkeypatch) -> None:
+    runner = SimpleNamespace(
+        optim_wrapper=SimpleNamespace(should_update=lambda: True),
+        train_loop=SimpleNamespace(stop_training=False),
+    )
+    exchange = dist.all_reduce
+
+    def exchange_and_stop(*args, **kwargs) -> None:
+        exchange(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    dist.init_process_group("gloo", f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    hook = InterruptHook()
+    hook.before_train(runner)
+    try:
+        monkeypatch.setattr(dist, "all_reduce", exchange_and_stop)
+        hook.after_train_iter(runner, 0)
+        assert not runner.train_loop.stop_training
+        monkeypatch.setattr(dist, "all_reduce", exchange)
+        hook.after_train_iter(runner, 1)
+        assert runner.train_loop.stop_training
+    finally:
+        hook.after_train(runner)
+        dist.destroy_process_group()
 
 
 def test_a_stop_waits_for_accumulated_gradients(train, tmp_path: Path) -> None:
