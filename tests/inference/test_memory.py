@@ -62,6 +62,7 @@ def test_sizes_for_messages():
     assert format_memory(180 * MIB) == "180 MiB"
 
 
+@pytest.mark.slow
 def test_larger_budgets_get_larger_tiles():
     planner = TilePlanner(build_tiny_network("ignn_tiny").eval())
     budgets = (72 * MIB, 110 * MIB)

@@ -155,6 +155,7 @@ def test_independent_tiles_leave_no_seam(picture, nearest_restorer):
     torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_budget_decides_between_whole_and_tiles(monkeypatch):
     monkeypatch.setattr("ignn_toolbox.inference.tiled_restorer.used_memory", lambda device: 2**30)

@@ -71,6 +71,7 @@ def test_stages_are_named_after_the_parts():
     assert with_training[-2:] == ["backward", "optimizer"]
 
 
+@pytest.mark.slow
 def test_prediction_grows_with_the_image_and_with_training():
     network = build_network(graph=True, tiny=True)
 

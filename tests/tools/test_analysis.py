@@ -47,6 +47,7 @@ def script(repo_dir: Path, tmp_path: Path):
     return run
 
 
+@pytest.mark.slow
 def test_print_config_shows_shared_values(script) -> None:
     text = script("print_config", "--cfg-options", "train_dataloader.batch_size=3")
     assert "batch_size=3" in text
@@ -54,6 +55,7 @@ def test_print_config_shows_shared_values(script) -> None:
     assert "scale=2" in text.split("dataset=")[1]
 
 
+@pytest.mark.slow
 def test_get_flops_counts_convolutions(script) -> None:
     text = script("get_flops", "--size", 10, 12)
     # 3x3 convolutions on LR pixels: stem, two of the block, body end, upsampler; output on HR.
@@ -65,6 +67,7 @@ def test_get_flops_counts_convolutions(script) -> None:
     assert f"{macs / (4 * lr_pixels):,.0f}" in text
 
 
+@pytest.mark.slow
 def test_browse_dataset_draws_the_crops(script, tmp_path: Path) -> None:
     out = tmp_path / "fed.png"
     script("browse_dataset", "-o", out, "--count", 3, "--columns", 2)
