@@ -24,7 +24,7 @@ from ..zoo import zoo_models
 from ..zoo.loading import init_model
 
 SCALES = (2, 3, 4)
-_TILE = 192  # pixels of the input after which progress is told; exact tiles change no number
+_TILE = 384  # pixels of the input: larger pictures show progress; exact tiles change no number
 
 
 @dataclass(frozen=True)
