@@ -1,5 +1,6 @@
 """The dispatcher: help without heavy imports, user errors in one line, honest exit statuses."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,15 @@ sys.exit(cli.main(["models"]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (130, "cleaned up\n")
     assert "ignn models: stopped" in done.stderr
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_collection_is_left_as_it_was(collects, capsys):
+    frozen, enabled = gc.get_freeze_count(), gc.isenabled()
+    try:
+        gc.enable() if collects else gc.disable()
+        assert cli.main(["models"]) == 0
+        assert gc.isenabled() == collects
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.enable() if enabled else gc.disable()
