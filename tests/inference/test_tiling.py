@@ -31,6 +31,7 @@ AGGREGATORS = {
     },
     "SameScaleKNN": {"type": "SameScaleKNN", "embedder": RGB, "ecn_channels": 4},
     "NonLocal": {"type": "NonLocal"},
+    "NonLocal sub-sampled": {"type": "NonLocal", "sub_sample": True},
 }
 
 

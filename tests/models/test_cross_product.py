@@ -35,6 +35,7 @@ AGGREGATORS = {
     },
     "SameScaleKNN": {"type": "SameScaleKNN", "embedder": RGB, "ecn_channels": 4},
     "NonLocal": {"type": "NonLocal"},
+    "NonLocal sub-sampled": {"type": "NonLocal", "sub_sample": True},
 }
 # None of these sizes is a multiple of the graphs' scales; the last is the least that serves all.
 SIZES = [(19, 23), (25, 20), (18, 18)]

@@ -11,22 +11,22 @@ from ignn_toolbox.models import NonLocal
 def blocks():
     """Ours with weights that matter, and the functions to compare it with."""
 
-    def make(channels, use_scale):
+    def make(channels, **options):
         torch.manual_seed(0)
-        ours = NonLocal(channels, use_scale=use_scale)
+        ours = NonLocal(channels, **options)
         for parameter in ours.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
-        theirs = NonLocal2d(channels, use_scale=use_scale)
+        theirs = NonLocal2d(channels, **{"use_scale": False, **options})
         theirs.load_state_dict(ours.block.state_dict())
         return ours.double(), theirs.double()
 
     return make
 
 
-@pytest.mark.parametrize("use_scale", [False, True])
+@pytest.mark.parametrize("options", [{}, {"use_scale": True}, {"sub_sample": True}])
 @pytest.mark.parametrize("channels", [1, 6, 16])
-def test_equals_mmcv_with_gradients(blocks, channels, use_scale):
-    ours, theirs = blocks(channels, use_scale)
+def test_equals_mmcv_with_gradients(blocks, channels, options):
+    ours, theirs = blocks(channels, **options)
     x = torch.randn(2, channels, 5, 7, dtype=torch.double)
     a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
     out, hr = ours(a, None)

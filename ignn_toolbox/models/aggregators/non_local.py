@@ -33,6 +33,8 @@ class NonLocal(Aggregator):
         reduction: How many times fewer channels are compared.
         use_scale: Divide the products by the root of the number of compared channels, as in
             attention; the paper does not.
+        sub_sample: Compare with the largest of 2x2 positions instead of all (section 3.3): a
+            quarter of the work.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -41,10 +43,12 @@ class NonLocal(Aggregator):
         channels: int,
         reduction: int = 2,
         use_scale: bool = False,
+        sub_sample: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.block = NonLocal2d(channels, reduction=reduction, use_scale=use_scale)
+        self.block = NonLocal2d(channels, sub_sample, reduction=reduction, use_scale=use_scale)
+        self.min_size = 2 if sub_sample else 1
         self.scale = self.block.inter_channels**-0.5 if use_scale else 1.0
 
     def forward(
@@ -60,7 +64,8 @@ class NonLocal(Aggregator):
 
     def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> tuple[Tensor, Tensor]:
         """See `Aggregator.prepare`: keys and values of all pixels."""
-        bands = [self._compared(part.to(image.device)) for part in features.split(_BAND, 2)]
+        whole = features[:, :, : features.shape[2] // self.min_size * self.min_size]
+        bands = [self._compared(part.to(image.device)) for part in whole.split(_BAND, 2)]
         keys, values = (torch.cat(parts, 2) for parts in zip(*bands, strict=True))
         return keys, values
 
