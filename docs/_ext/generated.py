@@ -16,7 +16,9 @@ RESULTS = REPOSITORY / "benchmarks" / "results"
 _SHOWN_ALONE = (
     "data",
     "hostile_files",
+    "ladder_recipes",
     "large_picture",
+    "neighbor_gain",
     "processes",
     "small_pictures",
     "start_time",
@@ -37,6 +39,10 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "paper tables": measured.paper_all,
     "zoo": measured.zoo,
     "zoo details": measured.zoo_details,
+    **{
+        f"grid {n}": partial(measured.grid, RESULTS / "ablation_tiny" / f"{n}.md")
+        for n in ("table2", "table6")
+    },
     **{f"results {n}": partial(measured.result, RESULTS / f"{n}.csv") for n in _SHOWN_ALONE},
 }
 

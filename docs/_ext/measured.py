@@ -60,6 +60,25 @@ _EXPLAINED = {
         "share of the time after it that is not the network's, by the clock and by processor time. "
         "Command: `python tools/benchmark/small_pictures.py`."
     ),
+    "ablation_tiny/table2": (
+        "Command: `ignn grid ablation_tiny/table2.yml --data-root /data/sr --out runs/ladder`, then "
+        "`table2.*` of its folder."
+    ),
+    "ablation_tiny/table6": (
+        "Command: `ignn grid ablation_tiny/table6.yml --data-root /data/sr --out runs/ladder`, "
+        "after table 2 in the same folder, whose IGNN it shares."
+    ),
+    "ladder_recipes": (
+        "PSNR on the held-out images after 1,000 iterations, and what the run changed: `ignn train "
+        "CONFIG --seed 0 --cfg-options CHANGES`."
+    ),
+    "neighbor_gain": (
+        "What the k neighbours' patches explain of a network's error, in dB: with one set of "
+        "coefficients for all images, with one for each image, and the most of any image. Command: "
+        "`python tools/benchmark/neighbor_gain.py --images data/train/BSDS399 --list "
+        "data/train/bsds399_val20.txt --name bsds399_val20`, `... --images data/bench/Urban100 "
+        '--every 5 --name "Urban100, every 5th"`.'
+    ),
     "tiling_cost": (
         "Exact tiles and the picture in one piece in turns in one process; the area ratio is the "
         "planner's. Command: `python tools/benchmark/tiling.py cost`."
@@ -177,6 +196,14 @@ def result(path: Path) -> str:
     if not path.is_file():
         return f"`benchmarks/results/{path.name}` is not there yet.\n"
     return f"{_EXPLAINED[path.stem]}\n\n{_measured_table(path)}\n"
+
+
+def grid(path: Path) -> str:
+    """The table of a grid, as `ignn grid` wrote it, and its command."""
+    if not path.is_file():
+        return f"`benchmarks/results/{path.parent.name}/{path.name}` is not there yet.\n"
+    name = f"{path.parent.name}/{path.stem}"
+    return f"{_EXPLAINED[name]}\n\n{path.read_text(encoding='utf-8')}\n"
 
 
 def _measured_table(path: Path) -> str:

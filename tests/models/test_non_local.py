@@ -17,7 +17,10 @@ def blocks():
         for parameter in ours.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
         theirs = NonLocal2d(channels, **{"use_scale": False, **options})
-        theirs.load_state_dict(ours.block.state_dict())
+        own = ours.block.state_dict()
+        theirs.load_state_dict(
+            {name: own[name.replace(".0.", ".")] for name in theirs.state_dict()}
+        )
         return ours.double(), theirs.double()
 
     return make
@@ -39,9 +42,10 @@ def test_equals_mmcv_with_gradients(blocks, channels, options):
     torch.testing.assert_close(ours.block.theta.conv.weight.grad, theirs.theta.conv.weight.grad)
 
 
-def test_starts_as_identity():
+@pytest.mark.parametrize("sub_sample", [False, True])
+def test_starts_as_identity(sub_sample):
     x = torch.randn(1, 8, 6, 5)
-    block = NonLocal(8)
+    block = NonLocal(8, sub_sample=sub_sample)
     block.init_weights()
     torch.testing.assert_close(block(x, None).features, x, rtol=0, atol=0)
 

@@ -47,7 +47,8 @@ class NonLocal(Aggregator):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.block = NonLocal2d(channels, sub_sample, reduction=reduction, use_scale=use_scale)
+        self.block = NonLocal2d(channels, reduction=reduction, use_scale=use_scale)
+        self.sub_sample = sub_sample  # not mmcv's, which cannot initialise it
         self.min_size = 2 if sub_sample else 1
         self.scale = self.block.inter_channels**-0.5 if use_scale else 1.0
 
@@ -77,7 +78,10 @@ class NonLocal(Aggregator):
 
     def _compared(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values."""
-        return _as_sequence(self.block.phi(features)), _as_sequence(self.block.g(features))
+        keys, values = self.block.phi(features), self.block.g(features)
+        if self.sub_sample:
+            keys, values = F.max_pool2d(keys, 2), F.max_pool2d(values, 2)
+        return _as_sequence(keys), _as_sequence(values)
 
     def _attend(self, features: Tensor, keys: Tensor, values: Tensor) -> Aggregated:
         block = self.block
