@@ -61,8 +61,7 @@ _EXPLAINED = {
         "Command: `python tools/benchmark/small_pictures.py`."
     ),
     "ablation_tiny/table2": (
-        "Command: `ignn grid ablation_tiny/table2.yml --data-root /data/sr --out runs/ladder`, then "
-        "`table2.*` of its folder."
+        "Command: `ignn grid ablation_tiny/table2.yml --data-root /data/sr --out runs/ladder`."
     ),
     "ablation_tiny/table6": (
         "Command: `ignn grid ablation_tiny/table6.yml --data-root /data/sr --out runs/ladder`, "

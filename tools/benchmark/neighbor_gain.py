@@ -28,6 +28,7 @@ from ignn_toolbox.datasets.image_io import list_images, read_image
 from ignn_toolbox.evaluation.protocols import luma
 from ignn_toolbox.models.aggregators.graph_agg import downsampled
 from ignn_toolbox.models.backbones.base import Backbone
+from ignn_toolbox.models.embedders.vgg import VGGEmbedder
 from ignn_toolbox.ops import imresize_uint8, prepare_neighbors, random_neighbors, search
 from ignn_toolbox.ops.aggregate import as_map
 
@@ -101,7 +102,9 @@ def gain(normal: np.ndarray, mixed: np.ndarray, coefficients: np.ndarray) -> flo
     return -10 * math.log10(left)
 
 
-def measured(network: Backbone, files: list[Path], cases: list[str]) -> Iterator[dict[str, Any]]:
+def measured(
+    network: Backbone, files: list[Path], cases: dict[str, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """One row a case."""
     products: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {case: [] for case in cases}
     for number, file in enumerate(files, 1):
@@ -111,8 +114,8 @@ def measured(network: Backbone, files: list[Path], cases: list[str]) -> Iterator
         lq = imresize_uint8(gt, 0.5).float() / 255
         output = plane_of(network(lq))
         error = inner(plane_of(gt / 255) - output)
-        for case in cases:
-            known = columns(network, lq, output, **CASES[case])
+        for case, options in cases.items():
+            known = columns(network, lq, output, **options)
             energy = error @ error
             products[case].append((known.T @ known / energy, known.T @ error / energy))
     print()
@@ -137,7 +140,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take one image of so many (1)")
     parser.add_argument("--name", required=True, help="name of the set in the table")
     parser.add_argument("--model", default="edsr_tiny_x2", help="x2 network without a graph")
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="*", choices=CASES, default=list(CASES))
+    parser.add_argument("--vgg", type=Path, help="VGG19's weights: compare its features as well")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/neighbor_gain.csv"))
     args = parser.parse_args()
     files = list_images(args.images)
@@ -148,9 +152,12 @@ def main() -> None:
     if not files:
         parser.error(f"no image of {args.images} is taken")
     network = init_model(args.model).network
+    cases = {case: CASES[case] for case in args.cases}
+    if args.vgg is not None:
+        vgg = VGGEmbedder(str(args.vgg))
+        cases["VGG19's features compared"] = {"embed": lambda _, image: vgg(image)}
     rows = [
-        {"set": args.name, "model": args.model, **row}
-        for row in measured(network, files, args.cases)
+        {"set": args.name, "model": args.model, **row} for row in measured(network, files, cases)
     ]
     write_table(args.out, rows, key=("set", "model", "neighbours"))
     for row in rows:
