@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..engine.grid import Grid
+    from ..evaluation.results import Results
 
 HELP = "train and test the variants that one file names, and print their table beside the paper's"
 EXAMPLES = """examples:
@@ -77,11 +78,11 @@ def _write_table(grid: "Grid", out_dir: Path) -> None:
     from ..engine.grid_run import variant_results
     from ..evaluation.grid_table import FORMATS, grid_rows, quoted_figures, title_of
 
-    results: dict[str, list] = {}
+    results: dict[str, dict[int, Results]] = {}
     for variant in grid.variants:
         found = variant_results(variant, grid.sets)
         if found is not None:
-            results.setdefault(variant.label, []).append(found)
+            results.setdefault(variant.label, {})[variant.seed] = found
     paper = {}
     if grid.paper_table is not None:
         paper = quoted_figures(grid.labels, grid.paper_table, grid.paper_rows)

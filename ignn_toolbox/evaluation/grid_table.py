@@ -22,6 +22,7 @@ COLUMNS = (
     "Paper's gain",
     "Seeds",
     "Range over seeds",
+    "Gains of seeds",
 )
 
 
@@ -34,11 +35,13 @@ class GridRow:
         dataset: Name of the set.
         paper: The paper's PSNR.
         ours: Mean over images and seeds.
-        gain: Mean difference to our baseline, each image averaged over seeds first.
-        interval: Paired bootstrap interval of the gain over images, 95 %.
+        gain: Mean difference to our baseline, over the seeds that both have finished.
+        interval: Paired bootstrap interval of the gain over images, 95 %, each averaged over those
+            seeds first.
         paper_gain: The same difference in the paper.
         seeds: How many seeds are finished.
         spread: Lowest and highest mean of a seed.
+        gain_spread: Lowest and highest gain of a seed.
     """
 
     label: str
@@ -50,6 +53,7 @@ class GridRow:
     paper_gain: float | None
     seeds: int
     spread: tuple[float, float] | None
+    gain_spread: tuple[float, float] | None
 
     @property
     def cells(self) -> list[str]:
@@ -66,13 +70,14 @@ class GridRow:
             _text(self.paper_gain, "+.2f"),
             str(self.seeds),
             _span(self.spread, ".3f"),
+            _span(self.gain_spread, "+.3f"),
         ]
 
 
 def grid_rows(
     labels: Sequence[str],
     sets: Sequence[str],
-    results: Mapping[str, Sequence[Results]],
+    results: Mapping[str, Mapping[int, Results]],
     baseline: str,
     paper: Mapping[str, float] | None = None,
 ) -> list[GridRow]:
@@ -81,37 +86,35 @@ def grid_rows(
     Args:
         labels: All variants.
         sets: Benchmark sets.
-        results: Finished results of each variant, one a seed.
+        results: Finished results of each variant, by seed.
         baseline: The variant that others are compared with.
         paper: The paper's PSNR on Urban100 x2, by variant.
     """
     paper = paper or {}
     rows = []
     for dataset in sets:
-        images = {label: _per_image(results.get(label, ()), dataset) for label in labels}
+        images = {label: _per_image(results.get(label, {}), dataset) for label in labels}
         quoted = paper if dataset == ABLATION_SET else {}
         for label in labels:
             own = images[label]
-            means = [float(np.mean(list(seed.values()))) for seed in own]
-            gain = interval = None
-            if label != baseline and own and images[baseline]:
-                differences = _paired(own, images[baseline])
-                if len(differences):
-                    gain, interval = float(differences.mean()), bootstrap_interval(differences)
-            paper_gain = None
-            if label != baseline and label in quoted and baseline in quoted:
-                paper_gain = quoted[label] - quoted[baseline]
+            means = [float(np.mean(list(seed.values()))) for seed in own.values()]
+            gains = paper_gain = None
+            if label != baseline:
+                gains = _paired(own, images[baseline])
+                if label in quoted and baseline in quoted:
+                    paper_gain = quoted[label] - quoted[baseline]
             rows.append(
                 GridRow(
                     label,
                     dataset,
                     quoted.get(label),
                     float(np.mean(means)) if means else None,
-                    gain,
-                    interval,
+                    None if gains is None else float(gains.mean()),
+                    None if gains is None else bootstrap_interval(gains.mean(0)),
                     paper_gain,
                     len(means),
-                    (min(means), max(means)) if len(means) > 1 else None,
+                    _range(means),
+                    None if gains is None else _range([float(gain) for gain in gains.mean(1)]),
                 )
             )
     return rows
@@ -153,7 +156,10 @@ def latex(title: str, rows: Sequence[GridRow]) -> str:
 
 def comma_separated(title: str, rows: Sequence[GridRow]) -> str:
     """CSV; figures are not rounded."""
-    header = ["variant", "set", "paper", "ours", "gain", "gain low", "gain high", "paper gain"]
+    header = [
+        *("variant", "set", "paper", "ours", "gain", "gain low", "gain high", "paper gain"),
+        *("seeds", "lowest seed", "highest seed", "lowest gain", "highest gain"),
+    ]
     lines = [
         [
             *(row.label, row.dataset, row.paper, row.ours, row.gain),
@@ -161,10 +167,11 @@ def comma_separated(title: str, rows: Sequence[GridRow]) -> str:
             row.paper_gain,
             row.seeds,
             *(row.spread or (None, None)),
+            *(row.gain_spread or (None, None)),
         ]
         for row in rows
     ]
-    return comma_separated_rows([*header, "seeds", "lowest seed", "highest seed"], lines)
+    return comma_separated_rows(header, lines)
 
 
 FORMATS = {"md": markdown, "tex": latex, "csv": comma_separated}
@@ -175,28 +182,42 @@ def title_of(name: str, baseline: str) -> str:
     return f"{name}: PSNR (dB), {DEFAULT_PROTOCOL}; gains over {baseline}"
 
 
-def _per_image(results: Sequence[Results], dataset: str) -> list[dict[str, float]]:
+def _per_image(results: Mapping[int, Results], dataset: str) -> dict[int, dict[str, float]]:
     """PSNR by image for each seed that was tested on a set."""
-    seeds = [
-        {
+    seeds = {
+        seed: {
             record["image"]: record["psnr"]
             for record in item.records
             if record["dataset"] == dataset and record["protocol"] == DEFAULT_PROTOCOL
         }
-        for item in results
-    ]
-    return [seed for seed in seeds if seed]
+        for seed, item in results.items()
+    }
+    return {seed: images for seed, images in seeds.items() if images}
 
 
-def _paired(own: list[dict[str, float]], base: list[dict[str, float]]) -> np.ndarray:
-    common = sorted(set.intersection(*(set(seed) for seed in own + base)))
-    mean = [np.mean([[seed[name] for name in common] for seed in part], 0) for part in (own, base)]
-    return mean[0] - mean[1]
+def _paired(
+    own: Mapping[int, Mapping[str, float]], base: Mapping[int, Mapping[str, float]]
+) -> np.ndarray | None:
+    """Differences ``(seeds, images)`` where both have a figure; None where there are none."""
+    seeds = sorted(own.keys() & base.keys())
+    if not seeds:
+        return None
+    names = sorted(set.intersection(*(own[s].keys() & base[s].keys() for s in seeds)))
+    if not names:
+        return None
+    return np.array([[own[seed][name] - base[seed][name] for name in names] for seed in seeds])
+
+
+def _range(values: Sequence[float]) -> tuple[float, float] | None:
+    return (min(values), max(values)) if len(values) > 1 else None
 
 
 def _text(value: float | None, form: str) -> str:
-    return NONE if value is None else format(value, form)
+    if value is None:
+        return NONE
+    text = format(value, form)
+    return text if float(text) else text.replace("-", "+")  # no negative zero
 
 
 def _span(value: tuple[float, float] | None, form: str) -> str:
-    return NONE if value is None else f"{value[0]:{form}} .. {value[1]:{form}}"
+    return NONE if value is None else " .. ".join(_text(end, form) for end in value)
