@@ -41,7 +41,7 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "zoo details": measured.zoo_details,
     **{
         f"grid {n}": partial(measured.grid, RESULTS / "ablation_tiny" / f"{n}.md")
-        for n in ("table2", "table6")
+        for n in ("table2", "controls", "table6", "longer")
     },
     **{f"results {n}": partial(measured.result, RESULTS / f"{n}.csv") for n in _SHOWN_ALONE},
 }

@@ -63,6 +63,13 @@ _EXPLAINED = {
     "ablation_tiny/table2": (
         "Command: `ignn grid ablation_tiny/table2.yml --data-root /data/sr --out runs/ladder`."
     ),
+    "ablation_tiny/controls": (
+        "Command: `ignn grid ablation_tiny/controls.yml --data-root /data/sr --out runs/ladder`, "
+        "which takes the runs of table 2 from the same folder."
+    ),
+    "ablation_tiny/longer": (
+        "Command: `ignn grid ablation_tiny/longer.yml --data-root /data/sr --out runs/ladder`."
+    ),
     "ablation_tiny/table6": (
         "Command: `ignn grid ablation_tiny/table6.yml --data-root /data/sr --out runs/ladder`, "
         "after table 2 in the same folder, whose IGNN it shares."
