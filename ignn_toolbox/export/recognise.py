@@ -29,6 +29,7 @@ class Untold:
         distance_divisor: See `GraphAgg`; matters without edge networks only.
         residual: Whether aggregated features are added; when ``None``, in compact networks and
             RCAN.
+        sub_sample: Whether a non-local block compares with one of 2x2 positions.
     """
 
     res_scale: float | None = None
@@ -39,6 +40,7 @@ class Untold:
     adapn: bool = True
     distance_divisor: float = 10.0
     residual: bool | None = None
+    sub_sample: bool = False
 
 
 def is_ours(state: Mapping[str, Any]) -> bool:
@@ -94,7 +96,8 @@ def _aggregator(
     compared = own.get("aggregator.block.g.conv.weight")
     if compared is not None:
         reduction = channels // compared.shape[0]
-        return {"type": "NonLocal", "channels": channels, "reduction": reduction}
+        options = {"reduction": reduction, "sub_sample": untold.sub_sample}
+        return {"type": "NonLocal", "channels": channels, **options}
     residual = untold.residual
     if residual is None:
         residual = network["compact"] or network["type"] == "RCAN"
