@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .fold import fold_patches, fold_patches_backward, fold_region, key_starts
+from .fold import fold_patches, fold_region, key_starts
+from .fold_backward import fold_patches_backward
 from .graph import PatchGraph
 from .keys import KeyPatches, prepare_keys
 from .memory import NeighborPlan, Scratch

@@ -1,23 +1,19 @@
-"""Gather key patches, scale and shift them, fold them into an overlap-mean map; and the way back.
+"""Gather key patches, scale and shift them, fold them into an overlap-mean map.
 
-Everything runs in strips of query rows small enough to stay in the processor's cache. One patch row
-of ``size`` key pixels is one contiguous run, so gathering is copying.
+The way back is in `fold_backward`, what both go through in `strips`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .fold_backward import fold_patches_backward
 from .memory import Scratch
 from .patches import PatchGrid, Region, overlap_weights
+from .strips import gather_runs, runs_of, strips
 from .tracing import is_traced
-
-_STRIP = 2**19  # elements gathered at a time on the CPU, to stay in its cache
-_STRIP_ACCELERATOR = 2**26
 
 
 def key_rows(features: Tensor, key_grid: PatchGrid, scale: int) -> Tensor:
@@ -160,8 +156,8 @@ def _fold(
         (slice(None), slice(None), slice(max(0, written[1]), None)),
     ):
         _blocks(out)[rest] = base[rest][:, :, :, None, None]
-    runs = _runs(rows, grid.size)
-    for images, block in _strips(
+    runs = runs_of(rows, grid.size)
+    for images, block in strips(
         rows.device, n, _block_rows(grid, box[0]), starts.shape[2], runs.shape[1]
     ):
         for a in range(grid.size):
@@ -173,7 +169,7 @@ def _fold(
                 continue
             here = slice(chosen.start - box[0].start, chosen.stop - box[0].start)
             position = starts[images, here] + a * rows.shape[2]
-            run = _gather_runs(runs, position, rows, grid.size, scratch)
+            run = gather_runs(runs, position, rows, grid.size, scratch)
             for b in range(grid.size):
                 target, inside = _pixels(out[images], grid, region, a, b, chosen, box[1])
                 scale = weights[a, b, here][inside[1:]][..., None]
@@ -197,88 +193,6 @@ def _take_buffers(
     return scratch.take("out", rows, (n, region.height, s, region.width, s, c)), base
 
 
-def fold_patches_backward(
-    grad: Tensor,
-    rows: Tensor,
-    starts: Tensor,
-    gain: Tensor | None,
-    size: int,
-    stride: int,
-    grad_rows: Tensor,
-) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of `fold_patches`, recomputing what it gathered.
-
-    Args:
-        grad: ``(N, H, s, W, s, C)`` gradient of the result.
-        rows: As given to `fold_patches`, like the next four.
-        starts: See there.
-        gain: See there.
-        size: See there.
-        stride: See there.
-        grad_rows: Gradient of ``rows``; what this neighbour contributes is added in place.
-
-    Returns:
-        Gradients of ``gain`` and ``offset``, ``None`` without them.
-    """
-    grid = PatchGrid(grad.shape[1], grad.shape[3], size, stride)
-    windows = _patch_windows(_share_among_patches(grad, grid), grid)
-    grad_gain = grad_offset = None
-    if gain is not None:
-        grad_gain, grad_offset = torch.zeros_like(gain), torch.zeros_like(gain)
-    runs, flat, scratch = _runs(rows, size), grad_rows.view(-1, rows[0, 0, 0].numel()), Scratch()
-    along = torch.arange(size, device=rows.device)
-    for images, block in _strips(
-        grad.device, len(grad), slice(0, grid.rows), grid.cols, runs.shape[1]
-    ):
-        for a in range(size):
-            here = starts[images, block] + a * rows.shape[2]
-            part = windows[images, block, a]
-            if gain is None or grad_gain is None or grad_offset is None:
-                contribution = part
-            else:
-                run = _gather_runs(runs, here, rows, size, scratch)
-                grad_gain[images, block] += (part * run).flatten(3, 5).sum(3)
-                grad_offset[images, block] += part.flatten(3, 5).sum(3)
-                contribution = run.copy_(part).mul_(gain[images, block, :, None, None, None])
-            position = (here[..., None] + along).reshape(-1)
-            flat.index_add_(0, position, contribution.reshape(-1, flat.shape[1]))
-    return grad_gain, grad_offset
-
-
-def _share_among_patches(grad: Tensor, grid: PatchGrid) -> Tensor:
-    """Gradient of the mean, divided by the overlap counts and padded to the grid, contiguous."""
-    n, height, s, width, _, c = grad.shape
-    rows, cols = _reciprocal_counts(grid, grad)
-    weight = rows[:height, None, None, None, None] * cols[:width, None, None]
-    if grid.padding == (0, 0):
-        return grad * weight
-    shared = grad.new_zeros(n, grid.padded_height, s, grid.padded_width, s, c)
-    torch.mul(grad, weight, out=shared[:, :height, :, :width])
-    return shared
-
-
-def _patch_windows(canvas: Tensor, grid: PatchGrid) -> Tensor:
-    """Overlapping view ``(N, rows, size, cols, size, s, s, C)`` of a padded canvas.
-
-    Its order is ``(N, rows, a, cols, b, dy, dx, C)`` for pixel (a, b) of a patch.
-    """
-    n, height, s, width, _, c = canvas.shape
-    line = width * s * c
-    return canvas.as_strided(
-        (n, grid.rows, grid.size, grid.cols, grid.size, s, s, c),
-        (
-            height * s * line,
-            grid.stride * s * line,
-            s * line,
-            grid.stride * s * c,
-            s * c,
-            line,
-            c,
-            1,
-        ),
-    )
-
-
 def _save_for_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     rows, starts, gain, _, _, _, ctx.size, ctx.stride = inputs
     ctx.save_for_backward(rows, starts, gain)
@@ -294,19 +208,6 @@ def _backward(ctx, grad):  # type: ignore[no-untyped-def]
 
 
 fold_patches.register_autograd(_backward, setup_context=_save_for_backward)
-
-
-def _reciprocal_counts(grid: PatchGrid, like: Tensor) -> tuple[Tensor, Tensor]:
-    """One over how many patches cover each padded row and each padded column."""
-    rows, cols = overlap_weights(grid, like.device, like.dtype)
-    step = grid.stride
-
-    def along(weights: Tensor, length: int) -> Tensor:
-        position = torch.arange(length, device=like.device)
-        patch = (position // step).clamp(max=len(weights) - 1)
-        return weights[patch, position - patch * step]
-
-    return along(rows, grid.padded_height), along(cols, grid.padded_width)
 
 
 def _offsets(grid: PatchGrid) -> list[tuple[int, int]]:
@@ -368,36 +269,3 @@ def _span(patches: slice, stride: int, offset: int, length: int) -> tuple[slice,
 def _block_rows(grid: PatchGrid, patches: slice) -> slice:
     """Canvas rows, in units of the stride, that the given patch rows reach."""
     return slice(patches.start, patches.stop + (grid.size - 1) // grid.stride)
-
-
-def _runs(rows: Tensor, size: int) -> Tensor:
-    """Overlapping view ``(positions, size * s * s * C)``: ``size`` key pixels from each one."""
-    pixel = rows[0, 0, 0].numel()
-    count = rows.shape[0] * rows.shape[1] * rows.shape[2] - size + 1
-    return rows.as_strided((count, size * pixel), (pixel, 1))
-
-
-def _gather_runs(
-    runs: Tensor, position: Tensor, rows: Tensor, size: int, scratch: Scratch
-) -> Tensor:
-    """``(n, rows, cols, size, s, s, C)`` runs at ``position`` (n, rows, cols)."""
-    gathered = scratch.take("run", runs, (position.numel(), runs.shape[1]))
-    torch.index_select(runs, 0, position.reshape(-1), out=gathered)
-    return gathered.view(*position.shape, size, *rows.shape[3:])
-
-
-def _strips(
-    device: torch.device, images: int, rows: slice, cols: int, run: int
-) -> Iterator[tuple[slice, slice]]:
-    """Cut ``images`` x ``rows`` so that the gathered runs of one strip stay in cache."""
-    limit = _STRIP if device.type == "cpu" else _STRIP_ACCELERATOR
-    count = rows.stop - rows.start
-    together = limit // max(1, count * cols * run)
-    if together >= 1:
-        for first in range(0, images, together):
-            yield slice(first, min(first + together, images)), rows
-        return
-    step = max(1, limit // (cols * run))
-    for image in range(images):
-        for first in range(rows.start, rows.stop, step):
-            yield slice(image, image + 1), slice(first, min(first + step, rows.stop))

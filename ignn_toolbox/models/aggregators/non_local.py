@@ -65,7 +65,8 @@ class NonLocal(Aggregator):
 
     def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> tuple[Tensor, Tensor]:
         """See `Aggregator.prepare`: keys and values of all pixels."""
-        whole = features[:, :, : features.shape[2] // self.min_size * self.min_size]
+        step = 2 if self.sub_sample else 1
+        whole = features[:, :, : features.shape[2] // step * step]
         bands = [self._compared(part.to(image.device)) for part in whole.split(_BAND, 2)]
         keys, values = (torch.cat(parts, 2) for parts in zip(*bands, strict=True))
         return keys, values
