@@ -83,7 +83,7 @@ _EXPLAINED = {
         "coefficients for all images, with one for each image, and the most of any image. Command: "
         "`python tools/benchmark/neighbor_gain.py --images data/train/BSDS399 --list "
         "data/train/bsds399_val20.txt --name bsds399_val20`, `... --images data/bench/Urban100 "
-        '--every 5 --name "Urban100, every 5th"`.'
+        '--every 5 --name "Urban100, every 5th"`; `--vgg FILE` adds the row of VGG19\'s features.'
     ),
     "tiling_cost": (
         "Exact tiles and the picture in one piece in turns in one process; the area ratio is the "
