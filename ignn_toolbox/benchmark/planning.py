@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from ..engine.config import load_config
 from ..inference.tile_plan import TilePlanner
 from ..inference.tiling import area_ratio
 from ..models.backbones import Backbone
-from ..models.embedders import VGGEmbedder
+from ..models.embedders import FrozenEmbedder
 from ..models.plan import plan_memory
 from ..registry import MODELS
 from .cases import Case, Variant
@@ -119,12 +118,9 @@ class _JobCall:
 def _build(job: Job) -> tuple[nn.Module, torch.memory_format]:
     config = load_config(job.config)
     network = MODELS.build(config.model.network)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for part in network.modules():
-            if isinstance(part, VGGEmbedder):  # its weights change no size
-                part.weights = "random"
-                part.init_weights()
+    for part in network.modules():
+        if isinstance(part, FrozenEmbedder):  # any weights do: they change no size
+            part.load_state_dict(part.state_dict())
     layout = torch.contiguous_format
     if config.get("channels_last", False):
         layout = torch.channels_last

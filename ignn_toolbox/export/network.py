@@ -12,7 +12,7 @@ from ..models.aggregators import NonLocal
 from ..models.aggregators.base import Aggregated
 from ..models.aggregators.patch_aggregator import PatchAggregator
 from ..models.backbones import Backbone
-from ..models.embedders import VGGEmbedder
+from ..models.embedders import FrozenEmbedder
 from ..models.layers import MeanShift
 from . import patches
 
@@ -76,7 +76,7 @@ class PatchForm(nn.Module):
                 f"neighbors={own.neighbors!r} is a control experiment and has no exported form; "
                 "export a network with neighbors='nearest'"
             )
-        if isinstance(own.embedder, VGGEmbedder):
+        if isinstance(own.embedder, FrozenEmbedder):
             own.embedder.init_weights()  # else its first call, the traced one, would read them
         self.own = own
         self.hr_scale = own.hr_scale

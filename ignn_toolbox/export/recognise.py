@@ -75,7 +75,7 @@ def _network(own: Mapping[str, Tensor], untold: Untold) -> dict[str, Any]:
         }
         config["reduction"] = channels // squeeze.shape[0]
     else:
-        res_scale = untold.res_scale or (0.1 if channels >= 256 else 1.0)
+        res_scale = _res_scale(channels, untold)
         config |= {"type": "EDSR", "num_blocks": blocks, "res_scale": res_scale}
     stages = _count(own, "upsampler.")
     factors = []
@@ -104,7 +104,7 @@ def _aggregator(
     edge = own.get("aggregator.edge_lr.head.weight")
     config = {
         "channels": channels,
-        "embedder": _embedder(own),
+        "embedder": _embedder(own, untold),
         "num_neighbors": untold.num_neighbors,
         "window": untold.window,
         "adapn": untold.adapn,
@@ -121,13 +121,25 @@ def _aggregator(
     return config | {"type": "GraphAgg", "scale": graph_scale, "window_mode": untold.window_mode}
 
 
-def _embedder(own: Mapping[str, Tensor]) -> dict[str, Any]:
+def _embedder(own: Mapping[str, Tensor], untold: Untold) -> dict[str, Any]:
     if "aggregator.embedder.conv1.weight" in own:
         return {"type": "VGGEmbedder"}
+    stem = own.get("aggregator.embedder.stem.weight")
+    if stem is not None:
+        return {
+            "type": "EDSREmbedder",
+            "channels": stem.shape[0],
+            "num_blocks": _count(own, "aggregator.embedder.blocks."),
+            "res_scale": _res_scale(stem.shape[0], untold),
+        }
     layer = own.get("aggregator.embedder.layers.0.weight")
     if layer is not None:
         return {"type": "CNNEmbedder", "channels": layer.shape[0]}
     return {"type": "RGBEmbedder"}
+
+
+def _res_scale(channels: int, untold: Untold) -> float:
+    return untold.res_scale or (0.1 if channels >= 256 else 1.0)
 
 
 def _count(own: Mapping[str, Tensor], prefix: str) -> int:

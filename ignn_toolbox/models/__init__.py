@@ -2,7 +2,7 @@
 
 from .aggregators import Aggregated, Aggregator, GraphAgg, NonLocal, SameScaleKNN
 from .backbones import EDSR, RCAN, Backbone, Bicubic, GraphAggStar
-from .embedders import CNNEmbedder, RGBEmbedder, VGGEmbedder
+from .embedders import CNNEmbedder, EDSREmbedder, FrozenEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
 from .restorers import OfficialChop, Restorer, SelfEnsemble
@@ -16,6 +16,8 @@ __all__ = [
     "Bicubic",
     "CNNEmbedder",
     "CharbonnierLoss",
+    "EDSREmbedder",
+    "FrozenEmbedder",
     "GraphAgg",
     "GraphAggStar",
     "ImagePreprocessor",

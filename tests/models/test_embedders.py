@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ignn_toolbox.models import CNNEmbedder, RGBEmbedder, VGGEmbedder
+from ignn_toolbox.models import CNNEmbedder, EDSREmbedder, RGBEmbedder, VGGEmbedder
+from ignn_toolbox.models.embedders import banded
 from ignn_toolbox.registry import MODELS
 
 MEAN, STD = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
@@ -166,3 +167,60 @@ def test_rgb_is_the_image_and_cnn_keeps_its_size():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         CNNEmbedder().init_weights()
+
+
+@pytest.fixture
+def edsr(tmp_path):
+    """An EDSR of 3 blocks in a file, and the config of its first two as embedder."""
+    torch.manual_seed(0)
+    network = MODELS.build({"type": "EDSR", "scale": 3, "channels": 4, "num_blocks": 3}).eval()
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "meta": {}}, tmp_path / "edsr.pth")
+    start = {"type": "Pretrained", "checkpoint": str(tmp_path / "edsr.pth")}
+    config = {"type": "EDSREmbedder", "channels": 4, "num_blocks": 2, "init_cfg": start}
+    return network, config
+
+
+def test_edsr_features_are_its_own(edsr):
+    network, config = edsr
+    image = torch.rand(2, 3, 9, 12)
+    wanted = network.head(image)
+    for block in network.blocks[:2]:
+        wanted = block(wanted)
+    assert torch.equal(MODELS.build(config)(image), wanted)
+
+
+def test_edsr_features_of_bands_are_those_of_the_image(edsr, monkeypatch):
+    embedder = MODELS.build(edsr[1])
+    image = torch.rand(1, 3, 150, 9)
+    whole = embedder(image)
+    monkeypatch.setattr(banded, "_PIXELS", 1)
+    torch.testing.assert_close(banded.embed_in_bands(embedder, image), whole)
+
+
+def test_edsr_features_stay_frozen_and_travel_in_the_checkpoint(edsr, tmp_path):
+    graph = {"type": "GraphAgg", "channels": 4, "scale": 2, "embedder": edsr[1]}
+    config = {"type": "EDSR", "scale": 2, "channels": 4, "num_blocks": 2, "aggregator": graph}
+    trained = MODELS.build(config)
+    trained.init_weights()
+    trained.requires_grad_(True)
+    trained.train()
+    assert not any(p.requires_grad for p in trained.aggregator.embedder.parameters())
+    torch.save(trained.state_dict(), tmp_path / "net.pth")
+    (tmp_path / "edsr.pth").unlink()
+    loaded = MODELS.build(config)
+    with pytest.raises(FileNotFoundError, match=r"edsr\.pth"):
+        loaded(torch.rand(1, 3, 12, 12))
+    loaded.load_state_dict(torch.load(tmp_path / "net.pth", weights_only=True))
+    image = torch.rand(1, 3, 12, 12)
+    with torch.no_grad():
+        assert torch.equal(loaded.eval()(image), trained.eval()(image))
+
+
+def test_edsr_embedder_without_weights_says_what_it_needs(edsr):
+    with pytest.raises(FileNotFoundError, match="name one by its init_cfg"):
+        EDSREmbedder(4, 2)(torch.rand(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="cannot start a EDSREmbedder.*channels"):
+        MODELS.build(edsr[1] | {"channels": 5}).init_weights()
+    with pytest.raises(ValueError, match="num_blocks=0"):
+        EDSREmbedder(4, 0)

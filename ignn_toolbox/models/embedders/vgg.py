@@ -7,18 +7,18 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..layers import MeanShift
+from .frozen import FrozenEmbedder
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @MODELS.register_module()
-class VGGEmbedder(BaseModule):
+class VGGEmbedder(FrozenEmbedder):
     """VGG19 up to relu1_2, frozen: 64 channels, full resolution, zero padding.
 
     The weights are read by ``init_weights()`` or come with a checkpoint of the whole network; a
@@ -45,21 +45,18 @@ class VGGEmbedder(BaseModule):
         self.conv1 = nn.Conv2d(3, 64, 3, padding=1)
         self.conv2 = nn.Conv2d(64, 64, 3, padding=1)
         self.requires_grad_(False)
-        self._ready = False
 
-    def init_weights(self) -> None:
+    def read_weights(self) -> None:
         """Read ``weights``.
 
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: It holds no VGG19.
         """
-        if self._ready:
-            return
         if self.weights == "random":
             warnings.warn(
                 "VGGEmbedder(weights='random'): the patch graph is searched in random features",
-                stacklevel=2,
+                stacklevel=3,
             )
             generator = torch.Generator().manual_seed(0)
             with torch.no_grad():
@@ -70,26 +67,8 @@ class VGGEmbedder(BaseModule):
                     conv.bias.zero_()
         else:
             self.load_state_dict(_translate(_read(self.weights), self.weights), strict=False)
-        self._ready = True
 
-    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:  # type: ignore[no-untyped-def]
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        if all(f"{prefix}{name}" in state_dict for name in ("conv1.weight", "conv2.weight")):
-            self._ready = True
-
-    def train(self, mode: bool = True) -> VGGEmbedder:
-        """Stay frozen, also after ``requires_grad_(True)`` on the whole network."""
-        self.requires_grad_(False)
-        return super().train(mode)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` in [0, 1] to ``(N, 64, H, W)``.
-
-        Raises:
-            FileNotFoundError: No weights were ever given; names the file wanted.
-        """
-        if not self._ready:
-            self.init_weights()
+    def embed(self, image: Tensor) -> Tensor:
         x = F.relu(self.conv1(self.normalise(image)), inplace=True)
         return F.relu(self.conv2(x), inplace=True)
 
