@@ -30,7 +30,8 @@ class Takeover:
     Attributes:
         source: Where the weights come from.
         taken: Copied.
-        fresh: In the network but not in the checkpoint: they start as they were initialised.
+        fresh: In the network but not in the checkpoint: left as initialised, which a frozen
+            embedder is from weights of its own.
         reshaped: In both, but of different shapes, so not copied.
         unused: In the checkpoint only.
         identity: Indices of blocks that the checkpoint has none of.
@@ -45,8 +46,8 @@ class Takeover:
 
     def __str__(self) -> str:
         rest = (
-            ("not in the checkpoint, freshly initialised", self.fresh),
-            ("of another shape, freshly initialised", self.reshaped),
+            ("not in the checkpoint, left as initialised", self.fresh),
+            ("of another shape, left as initialised", self.reshaped),
             ("in the checkpoint only, left out", self.unused),
         )
         lines = [f"{len(self.taken)} tensors taken from {self.source}: {_summary(self.taken)}"]

@@ -28,4 +28,4 @@ def test_graph_is_put_into_a_trained_network(train, tmp_path):
     assert all(torch.equal(after[name], value) for name, value in before.items())
     (log,) = (tmp_path / "ignn").glob("*/*.log")
     assert f"tensors taken from {start}: " in log.read_text()
-    assert "freshly initialised: aggregator.downsample (6)" in log.read_text()
+    assert "left as initialised: aggregator.downsample (6)" in log.read_text()
