@@ -222,5 +222,7 @@ def test_edsr_embedder_without_weights_says_what_it_needs(edsr):
         EDSREmbedder(4, 2)(torch.rand(1, 3, 8, 8))
     with pytest.raises(ValueError, match="cannot start a EDSREmbedder.*channels"):
         MODELS.build(edsr[1] | {"channels": 5}).init_weights()
+    with pytest.raises(ValueError, match=r"edsr\.pth has fewer than the 4 blocks"):
+        MODELS.build(edsr[1] | {"num_blocks": 4}).init_weights()
     with pytest.raises(ValueError, match="num_blocks=0"):
         EDSREmbedder(4, 0)

@@ -20,7 +20,7 @@ class EDSREmbedder(FrozenEmbedder):
 
     Args:
         channels: Channels D of the EDSR and of the feature map.
-        num_blocks: How many of its blocks are computed.
+        num_blocks: How many of its blocks are computed; more than it has is an error.
         res_scale: Its factor on each block's residual.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` names the trained EDSR, of any scale:
             a file or a zoo model.
@@ -47,7 +47,7 @@ class EDSREmbedder(FrozenEmbedder):
 
         Raises:
             FileNotFoundError: There is no such file or zoo model, or none is named.
-            ValueError: It holds no EDSR of these channels.
+            ValueError: It holds no EDSR of these channels, or one of fewer blocks.
         """
         if self.init_cfg is None:
             raise FileNotFoundError(
@@ -57,6 +57,11 @@ class EDSREmbedder(FrozenEmbedder):
             )
         with DefaultScope.overwrite_default_scope(SCOPE):
             BaseModule.init_weights(self)
+        if not any(p.any() for p in self.blocks[-1].conv2.parameters()):  # made an identity
+            raise ValueError(
+                f"the checkpoint {self.init_cfg['checkpoint']} has fewer than the "
+                f"{len(self.blocks)} blocks that EDSREmbedder is to compute: lower num_blocks"
+            )
 
     def embed(self, image: Tensor) -> Tensor:
         return self.blocks(self.stem(self.sub_mean(image)))
