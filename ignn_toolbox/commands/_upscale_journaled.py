@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from ..inference.bulk import DONE, FAILED, SKIPPED, WriteOptions
-from ..inference.fingerprint import describe_run
+from ..bulk.fingerprint import describe_run
+from ..bulk.journal import FOLDER, OPEN, Journal
+from ..bulk.journaled import JournaledRun
+from ..bulk.processes import Processes
+from ..bulk.run import DONE, FAILED, SKIPPED, WriteOptions
+from ..bulk.worklist import STREAM, Job, Listing, OutputRules, plan_jobs, prepare_output
 from ..inference.inferencer import SRInferencer, Target
-from ..inference.jobs import STREAM, Job, Listing, OutputRules, plan_jobs, prepare_output
-from ..inference.journal import FOLDER, OPEN, Journal
-from ..inference.journaled import JournaledRun
 from ..inference.memory import free_memory
 from ..inference.picture import SUFFIXES
-from ..inference.processes import Processes
 from ._progress import progress_bar
 
 _LISTED = 50  # failures
@@ -173,7 +173,7 @@ def _work(run: JournaledRun, jobs: list[Job], processes: Processes) -> None:
 
 
 def _work_on_ray(run: JournaledRun, jobs: list[Job], workers: int | None, use_gpus: bool) -> None:
-    from ..inference.ray_engine import run_on_ray
+    from ..bulk.on_ray import run_on_ray
 
     count = 0
     with progress_bar("upscale on Ray") as progress:

@@ -5,11 +5,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ..inference.bulk import FAILED, WriteOptions, run_jobs
+from ..bulk.processes import Processes
+from ..bulk.run import FAILED, WriteOptions, run_jobs
+from ..bulk.worklist import Listing, OutputRules, prepare_output
 from ..inference.inferencer import DEFAULT_MODEL, SRInferencer, Target
-from ..inference.jobs import Listing, OutputRules, prepare_output
 from ..inference.picture import MAX_PIXELS
-from ..inference.processes import Processes
 from ..inference.writer import DEFAULT_QUALITY, FORMATS
 from ._progress import PictureProgress, progress_bar
 from ._upscale_journaled import Request, summarise, upscale_journaled

@@ -208,8 +208,8 @@ def test_full_disk_leaves_nothing_half_written(tiny_checkpoint, tmp_path):
 
 
 def test_file_that_vanishes_is_reported(tmp_path, nearest_restorer):
-    from ignn_toolbox.inference.bulk import run_jobs
-    from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+    from ignn_toolbox.bulk.run import run_jobs
+    from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 
     for index in range(6):
         save(tmp_path / "in" / f"{index}.png")
@@ -222,8 +222,8 @@ def test_file_that_vanishes_is_reported(tmp_path, nearest_restorer):
 
 
 def test_stopping_early_leaves_whole_files_only(tmp_path, nearest_restorer):
-    from ignn_toolbox.inference.bulk import run_jobs
-    from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+    from ignn_toolbox.bulk.run import run_jobs
+    from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 
     for index in range(8):
         save(tmp_path / "in" / f"{index}.png")
@@ -243,8 +243,8 @@ def test_stopping_early_leaves_whole_files_only(tmp_path, nearest_restorer):
 def test_reading_computing_and_writing_overlap(tmp_path, nearest_restorer, monkeypatch):
     import time
 
-    from ignn_toolbox.inference import bulk
-    from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
+    from ignn_toolbox.bulk import run as bulk
+    from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 
     pause, count = 0.05, 10
     inferencer = SRInferencer(nearest_restorer, device="cpu")

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from ignn_toolbox.inference import processes as module
-from ignn_toolbox.inference.processes import Processes
+from ignn_toolbox.bulk import processes as module
+from ignn_toolbox.bulk.processes import Processes
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 7])

@@ -12,7 +12,7 @@ from ..engine.config import load_config
 from ..version import __version__
 from ..zoo import resolve, zoo_models
 from ..zoo.loading import CHECKPOINT_SUFFIXES
-from .jobs import Job
+from .worklist import Job
 
 
 def describe_run(

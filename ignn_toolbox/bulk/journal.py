@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .bulk import DONE, FAILED, SKIPPED, LedgerError
+from .run import DONE, FAILED, SKIPPED, LedgerError
 
 FOLDER = ".ignn_journal"
 STARTED, WRITING, DROPPED, OPEN = "started", "writing", "dropped", "open"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from .bulk import DONE, FAILED, SKIPPED, Ledger, Outcome, WriteOptions, run_jobs
-from .inferencer import SRInferencer, Target
-from .jobs import Job
+from ..inference.inferencer import SRInferencer, Target
 from .journal import DROPPED, STARTED, WRITING, History, Journal, Part
+from .run import DONE, FAILED, SKIPPED, Ledger, Outcome, WriteOptions, run_jobs
+from .worklist import Job
 
 _MOST_DEATHS = 2  # of processes that had one picture alone in their hands
 

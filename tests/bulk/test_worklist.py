@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ignn_toolbox.inference.jobs import Listing, OutputRules, plan_jobs
+from ignn_toolbox.bulk.worklist import Listing, OutputRules, plan_jobs
 
 
 @pytest.fixture

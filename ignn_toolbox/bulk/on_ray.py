@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from .jobs import Job
 from .journaled import JournaledRun
+from .worklist import Job
 
 _SHARES = 8  # of the work, for each actor
 _SPARE_CPUS = 1  # for Ray Data's own tasks; without one it waits for ever

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ignn_toolbox.inference import SRInferencer, bulk
-from ignn_toolbox.inference.bulk import DONE, FAILED, SKIPPED, WriteOptions
+from ignn_toolbox.bulk import run as bulk
+from ignn_toolbox.bulk.journal import Journal
+from ignn_toolbox.bulk.journaled import JournaledRun
+from ignn_toolbox.bulk.run import DONE, FAILED, SKIPPED, WriteOptions
+from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
+from ignn_toolbox.inference import SRInferencer
 from ignn_toolbox.inference.inferencer import Target
-from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
-from ignn_toolbox.inference.journal import Journal
-from ignn_toolbox.inference.journaled import JournaledRun
 
 
 @pytest.fixture

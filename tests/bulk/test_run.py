@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ignn_toolbox.bulk.run import DONE, FAILED, run_jobs
+from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 from ignn_toolbox.datasets.image_io import write_image
 from ignn_toolbox.inference import SRInferencer
-from ignn_toolbox.inference.bulk import DONE, FAILED, run_jobs
-from ignn_toolbox.inference.jobs import OutputRules, plan_jobs
 
 
 def test_unreadable_file_is_reported_and_the_rest_is_done(tmp_path, nearest_restorer, monkeypatch):

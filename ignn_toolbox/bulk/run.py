@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from .inferencer import SRInferencer, Target
-from .jobs import Job
-from .picture import SUFFIXES, Picture, decode_picture, read_picture
-from .writer import check_writable_as, encode_picture, write_new
+from ..inference.inferencer import SRInferencer, Target
+from ..inference.picture import SUFFIXES, Picture, decode_picture, read_picture
+from ..inference.writer import check_writable_as, encode_picture, write_new
+from .worklist import Job
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 

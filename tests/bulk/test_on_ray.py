@@ -2,7 +2,7 @@
 
 import pytest
 
-from ignn_toolbox.inference.ray_engine import Workers, plan_workers
+from ignn_toolbox.bulk.on_ray import Workers, plan_workers
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from ignn_toolbox.inference.bulk import DONE, FAILED, LedgerError
-from ignn_toolbox.inference.journal import DROPPED, OPEN, STARTED, WRITING, Journal, Part
+from ignn_toolbox.bulk.journal import DROPPED, OPEN, STARTED, WRITING, Journal, Part
+from ignn_toolbox.bulk.run import DONE, FAILED, LedgerError
 
 RUN = {"about": {"begun": "now"}, "model": {"weights": "ab"}, "pictures": {"count": 2, "list": "c"}}
 
