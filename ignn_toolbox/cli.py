@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from .errors import describe
 from .version import __version__
 
 COMMANDS = (
@@ -64,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"did you mean `{near[0]}`?" if near else f"choose from {', '.join(names)}"
         print(f"ignn: error: unknown command `{name}`; {hint}", file=sys.stderr)
         return 2
+    return _guarded(name, argv[1:], owns_process)
+
+
+def _run(name: str, words: Sequence[str], owns_process: bool) -> int:
     module = _import(f".commands.{_MODULES.get(name, name)}", owns_process)
     parser = argparse.ArgumentParser(
         prog=f"ignn {name}",
@@ -72,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    return _guarded(name, module.run, parser.parse_args(argv[1:]))
+    return module.run(parser.parse_args(words))
 
 
 def _import(name: str, owns_process: bool) -> Any:
@@ -107,10 +112,11 @@ def _main_help(argv: Sequence[str]) -> int:
     return 0
 
 
-def _guarded(name: str, run, args: argparse.Namespace) -> int:
+def _guarded(name: str, words: Sequence[str], owns_process: bool) -> int:
+    """Runs a command; whatever it raises becomes one line and a status."""
     try:
         with _stopped_by_sigterm():
-            return run(args)
+            return _run(name, words, owns_process)
     except KeyboardInterrupt:
         print(f"\nignn {name}: stopped", file=sys.stderr)
         return 130
@@ -118,10 +124,10 @@ def _guarded(name: str, run, args: argparse.Namespace) -> int:
         # The reader of our output has gone (`ignn models | head`): nothing is left to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:
         if os.environ.get("IGNN_DEBUG") == "1":
             raise
-        print(f"ignn {name}: error: {error}", file=sys.stderr)
+        print(f"ignn {name}: error: {describe(error)}", file=sys.stderr)
         return 1
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..errors import describe
 from ..evaluation.results import Results, read_results
 from .checkpoint import training_checkpoints
 from .grid import Grid, Variant
@@ -59,9 +60,9 @@ def run_grid(
         try:
             if not _train_and_test(variant, grid.select):
                 return Outcome(failed, stopped=True)
-        except (ValueError, TypeError, OSError, RuntimeError) as error:
-            failed[variant.name] = str(error)
-            report(f"{head}: failed: {error}")
+        except Exception as error:
+            failed[variant.name] = describe(error)
+            report(f"{head}: failed: {failed[variant.name]}")
     return Outcome(failed, stopped=False)
 
 
