@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from torch.utils.data import DataLoader
 
 from ignn_toolbox.errors import describe

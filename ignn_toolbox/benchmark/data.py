@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from ..datasets import PairedImageDataset, SampleIndex
 from ..datasets.batch import pack_batch
 from ..datasets.bicubic_dataset import bicubic_lr
-from ..datasets.image_io import write_image
 from ..datasets.pair_storage import STORAGES, has_lmdb
+from ..images import write_image
 from .table import machine
 
 FILE_FORMATS = ("png", "webp", "jpg")

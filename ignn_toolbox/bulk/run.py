@@ -6,9 +6,16 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from ..images import (
+    SUFFIXES,
+    Picture,
+    check_writable_as,
+    decode_picture,
+    encode_picture,
+    read_picture,
+    write_new,
+)
 from ..inference.inferencer import SRInferencer, Target
-from ..inference.picture import SUFFIXES, Picture, decode_picture, read_picture
-from ..inference.writer import check_writable_as, encode_picture, write_new
 from .worklist import Job
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"

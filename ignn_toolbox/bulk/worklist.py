@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..inference.picture import SUFFIXES
+from ..images import SUFFIXES
 
 STREAM = "-"
 

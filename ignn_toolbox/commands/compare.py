@@ -10,11 +10,11 @@ from rich.table import Table
 
 from ..datasets.bicubic_dataset import bicubic_lr
 from ..datasets.file_list import files_by_stem
-from ..datasets.image_io import read_image
 from ..datasets.transforms import modcrop
 from ..evaluation import Results, read_results
 from ..evaluation.comparison import Comparison, compare
 from ..evaluation.recurrence import recurrence_score
+from ..images import read_image
 from ._progress import progress_bar
 
 HELP = "Compare results image by image: mean difference, interval, p-value, gains and losses."

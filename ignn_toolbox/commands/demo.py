@@ -14,10 +14,10 @@ from rich.table import Table
 from torch import Tensor
 
 from ..datasets.bicubic_dataset import bicubic_lr
+from ..datasets.transforms import modcrop
 from ..evaluation import DEFAULT_PROTOCOL, score
-from ..inference.arrays import to_array, to_tensor
-from ..inference.picture import Picture, read_picture, upright
-from ..inference.writer import encode_picture, write_new
+from ..images import Picture, as_rgb, encode_picture, read_picture, upright, write_new
+from ..images.convert import to_array, to_tensor
 from ..models.restorers import Restorer
 from ..ops import imresize
 from ..visualization.comparison import Panel, comparison_row, hardest_box, stack_rows
@@ -98,7 +98,7 @@ def pictures(names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
     for name in names:
         picture = read_picture(name)
         pixels = upright(picture.pixels, picture.orientation)
-        yield Path(name).name, _rgb(pixels)
+        yield Path(name).name, as_rgb(pixels)
 
 
 def pattern(size: int = 192) -> np.ndarray:
@@ -119,12 +119,6 @@ def pattern(size: int = 192) -> np.ndarray:
     colour = np.stack([0.15 + 0.75 * ink, 0.2 + 0.55 * ink, 0.45 + 0.3 * ink], axis=2)
     averaged = colour.reshape(size, fine, size, fine, 3).mean(axis=(1, 3))
     return np.round(averaged * 255).astype(np.uint8)
-
-
-def modcrop(image: np.ndarray, scale: int) -> np.ndarray:
-    """Cuts right and bottom so that both sides are multiples of ``scale``."""
-    height, width = (side - side % scale for side in image.shape[:2])
-    return image[:height, :width]
 
 
 def compare(original: np.ndarray, restorers: dict[str, Restorer], scale: int) -> list[Result]:
@@ -154,9 +148,3 @@ def draw(name: str, original: np.ndarray, results: list[Result]) -> np.ndarray:
     panels = [Panel(r.method, f"{r.psnr:.2f} dB / {r.ssim:.4f}", r.image) for r in results]
     panels.append(Panel("original", f"{original.shape[1]}x{original.shape[0]}", original))
     return comparison_row(name, panels, box, columns=2)
-
-
-def _rgb(pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    return pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, axis=2)

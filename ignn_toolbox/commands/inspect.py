@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draws one figure and says where it is."""
-    from ..datasets.image_io import read_image
+    from ..images import read_image
     from ..visualization.figures import FORMATS, save_figure
 
     kind = "graph" if args.at else "features" if args.features else "recurrence"

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..images import read_image
 from ..ops.resize import BORDERS, imresize_uint8
 from ..registry import DATASETS
-from .image_io import read_image
 from .pair_dataset import PairDataset
 from .transforms import modcrop
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .image_io import list_images
+from ..images import list_images
 
 SHOWN = 5
 # Folders of these names say what they hold, not which set it is: BasicSR's Set5/GTmod12.

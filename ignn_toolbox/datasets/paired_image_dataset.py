@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..images import read_image
 from ..registry import DATASETS
 from .file_list import files_by_stem, some
-from .image_io import read_image
 from .pair_dataset import PairDataset
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets.file_list import set_name, some
-from ..datasets.image_io import read_image
 from ..datasets.parallel import run_all
+from ..images import read_image
 from .pairing import pair_folders
 from .protocols import DEFAULT_PROTOCOL, check_protocol, score
 from .records import means

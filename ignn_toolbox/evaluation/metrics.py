@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 
-from ..datasets.image_io import write_image
+from ..images import write_image
 from ..registry import METRICS
 from .protocols import DEFAULT_PROTOCOL, check_protocol, score, to_uint8
 from .records import means

@@ -10,13 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..images import (
+    MAX_PIXELS,
+    Picture,
+    checked_array,
+    fill_transparent,
+    read_picture,
+    upright,
+)
+from ..images.convert import tensor_to_arrays, to_array, to_tensor
 from ..models.restorers import Restorer, SelfEnsemble
 from ..ops import imresize
 from ..zoo import zoo_models
 from ..zoo.loading import init_model
-from .arrays import checked_array, fill_transparent, tensor_to_arrays, to_array, to_tensor
 from .memory import parse_memory
-from .picture import MAX_PIXELS, Picture, read_picture, upright
 from .tile_plan import TileMode
 from .tiled_restorer import Progress, TiledRestorer, warn
 

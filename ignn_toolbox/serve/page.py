@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from .studio import SCALES, Studio, as_rgb
+from ..images import as_rgb
+from .studio import SCALES, Studio
 
 # Fonts of the reader's own system: the page asks no other host for anything.
 THEME = gr.themes.Soft(

@@ -9,14 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from ..datasets.image_io import write_bytes
+from ..images import Picture, as_rgb, encode_picture, read_picture, upright
+from ..images.convert import to_array, to_tensor
 from ..inference import SRInferencer
-from ..inference.arrays import to_array, to_tensor
 from ..inference.inferencer import Target
-from ..inference.picture import Picture, read_picture, upright
-from ..inference.writer import encode_picture
 from ..ops import imresize
 from ..visualization.figures import draw_query, save_figure
 from ..visualization.inspection import look_up
@@ -219,14 +216,6 @@ class Studio:
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
-
-
-def as_rgb(pixels: np.ndarray) -> np.ndarray:
-    """8-bit RGB ``(H, W, 3)`` of any picture's pixels, without transparency."""
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-    colour = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, 2)
-    return np.array(colour)
 
 
 def _zoo_kinds() -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ignn_toolbox.bulk.run import DONE, FAILED, run_jobs
 from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 from ignn_toolbox.inference import SRInferencer
 
 

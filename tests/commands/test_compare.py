@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.image_io import write_image
 from ignn_toolbox.evaluation import Results, evaluate, write_results
+from ignn_toolbox.images import write_image
 
 
 @pytest.fixture

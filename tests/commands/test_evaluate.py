@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 
 
 @pytest.fixture

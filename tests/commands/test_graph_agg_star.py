@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.image_io import read_image, write_image
 from ignn_toolbox.evaluation import read_results
+from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.models import GraphAggStar
 
 NAME = "graph-agg-star-rgb_x2k5d30"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ignn_toolbox.datasets.image_io import read_image, write_image
+from ignn_toolbox.images import read_image, write_image
 
 
 def test_lr_check_and_subimages(cli, tmp_path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from ignn_toolbox.datasets import BicubicDataset, PairedImageDataset, SampleIndex
 from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
-from ignn_toolbox.datasets.image_io import read_image, write_image
+from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.registry import DATASETS
 
 from .conftest import picture

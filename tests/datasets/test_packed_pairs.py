@@ -21,7 +21,7 @@ from ignn_toolbox.datasets import (
     packed_pairs,
     pair_storage,
 )
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 
 from .conftest import picture
 

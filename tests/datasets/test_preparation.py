@@ -11,12 +11,12 @@ from skimage import data as skimage_data
 
 from ignn_toolbox.datasets import PairedImageDataset
 from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
-from ignn_toolbox.datasets.image_io import read_image, write_image
 from ignn_toolbox.datasets.preparation import check_folder, make_lr, make_subimages
 from ignn_toolbox.datasets.preparation.duplicates import find_duplicates, orientations, thumbnail
 from ignn_toolbox.datasets.preparation.lr_origin import lr_origin
 from ignn_toolbox.datasets.preparation.subimages import crop_starts
 from ignn_toolbox.datasets.transforms import modcrop
+from ignn_toolbox.images import read_image, write_image
 
 
 def photo(number: int, height: int = 96, width: int = 128) -> np.ndarray:

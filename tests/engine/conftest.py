@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ignn_toolbox.datasets.image_io import write_image
 from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.images import write_image
 
 CONFIG = """
 _base_ = ["{base}/datasets/bsds_t91.py", "{base}/datasets/benchmarks.py",

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.image_io import read_image
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.test import test as start
 from ignn_toolbox.evaluation.protocols import score
+from ignn_toolbox.images import read_image
 
 
 @pytest.fixture

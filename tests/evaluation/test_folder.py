@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from ignn_toolbox.datasets.image_io import read_image, write_image
 from ignn_toolbox.evaluation import PROTOCOLS, evaluate, score
 from ignn_toolbox.evaluation.folder import score_folder
 from ignn_toolbox.evaluation.pairing import bare_name, pair_folders
 from ignn_toolbox.evaluation.perceptual import perceptual_metric
+from ignn_toolbox.images import read_image, write_image
 
 NAMES = ("baby", "bird", "head")
 

@@ -9,10 +9,10 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
-from ignn_toolbox.datasets.image_io import list_images, read_image
 from ignn_toolbox.datasets.transforms import modcrop
 from ignn_toolbox.evaluation import PROTOCOLS, luma, psnr, score, ssim, to_uint8
 from ignn_toolbox.evaluation.protocols import compared_planes
+from ignn_toolbox.images import list_images, read_image
 from ignn_toolbox.ops.resize import imresize_uint8
 
 

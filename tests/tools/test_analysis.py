@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.image_io import read_image, write_image
+from ignn_toolbox.images import read_image, write_image
 
 CONFIG = """
 data_root = "{root}"

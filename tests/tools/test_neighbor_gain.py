@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ignn_toolbox.datasets.image_io import read_image, write_image
 from ignn_toolbox.evaluation import Results, evaluate, write_results
+from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.visualization.report import write_figure, write_report
 
 from .browser import Browser

@@ -12,8 +12,8 @@ import numpy as np
 from mmengine.registry import init_default_scope
 
 from ignn_toolbox.datasets import SampleIndex
-from ignn_toolbox.datasets.image_io import write_image
 from ignn_toolbox.engine.config import dataloaders, load_config, parse_options
+from ignn_toolbox.images import write_image
 from ignn_toolbox.registry import DATASETS
 
 GAP = 4

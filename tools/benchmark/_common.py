@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ignn_toolbox.datasets.image_io import write_bytes, write_image
+from ignn_toolbox.datasets.image_io import write_bytes
+from ignn_toolbox.images import write_image
 
 
 def draw_data(root: Path, images: int = 8, size: int = 240) -> None:

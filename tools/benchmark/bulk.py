@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from _common import write_table
 
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 
 MUST_REACH = 0.9  # of the number of processes
 

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from _common import write_table
 
-from ignn_toolbox.datasets.image_io import write_image
 from ignn_toolbox.engine.config import load_config
+from ignn_toolbox.images import write_image
 from ignn_toolbox.inference import read_picture
 from ignn_toolbox.inference.memory import parse_memory
 from ignn_toolbox.registry import MODELS

@@ -24,8 +24,8 @@ from _common import write_table
 from torch import Tensor
 
 from ignn_toolbox.apis import init_model
-from ignn_toolbox.datasets.image_io import list_images, read_image
 from ignn_toolbox.evaluation.protocols import luma
+from ignn_toolbox.images import list_images, read_image
 from ignn_toolbox.models.aggregators.graph_agg import downsampled
 from ignn_toolbox.models.backbones.base import Backbone
 from ignn_toolbox.models.embedders.vgg import VGGEmbedder

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from _common import write_table
 
-from ignn_toolbox.datasets.image_io import write_image
+from ignn_toolbox.images import write_image
 
 # Runs in a process of its own.
 CHILD = """

@@ -20,9 +20,8 @@ from _common import write_table
 from torch import Tensor
 
 from ignn_toolbox.apis import init_model
-from ignn_toolbox.datasets.image_io import read_image
+from ignn_toolbox.images import SUFFIXES, read_image
 from ignn_toolbox.inference.independent import deviation, restore_independently
-from ignn_toolbox.inference.picture import SUFFIXES
 from ignn_toolbox.inference.tiles import MapStore, TileRun
 from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
 from ignn_toolbox.ops import PatchGraph, imresize_uint8

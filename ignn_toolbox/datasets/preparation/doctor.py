@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..image_io import is_image, read_image
+from ...images import is_image, read_image
 from ..parallel import Progress, run_all
 from .duplicates import find_duplicates, thumbnail
 from .layout import FolderPair, Picture, find_pairs

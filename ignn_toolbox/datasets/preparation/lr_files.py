@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...images import read_image, write_image
 from ...ops.resize import BORDERS
 from ..bicubic_dataset import bicubic_lr
 from ..file_list import files_by_stem
-from ..image_io import read_image, write_image
 from ..parallel import Progress, run_all
 from ..transforms import modcrop
 from .resume import claim_folder, up_to_date

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ...images import read_image, write_image
 from ..bicubic_dataset import bicubic_lr
 from ..file_list import files_by_stem, some
-from ..image_io import read_image, write_image
 from ..parallel import Progress, run_all
 from ..transforms import modcrop
 from .resume import claim_folder, up_to_date

@@ -9,11 +9,11 @@ import torch
 
 from ...datasets.bicubic_dataset import bicubic_lr
 from ...datasets.file_list import files_by_stem
-from ...datasets.image_io import read_image
 from ...datasets.transforms import modcrop
 from ...evaluation import Results
 from ...evaluation.folder import load_pair
 from ...evaluation.pairing import pair_folders
+from ...images import read_image
 from ...ops.resize import imresize_uint8
 
 BICUBIC, TRUTH = "LR (bicubic)", "ground truth"

@@ -1,11 +1,9 @@
-"""Pixel arrays of users to the network's tensors and back."""
+"""Arrays of pixels ``(H, W, C)``: what is one, their depth, colours and orientation."""
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
-_LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
 def checked_array(pixels: np.ndarray) -> np.ndarray:
@@ -21,48 +19,36 @@ def checked_array(pixels: np.ndarray) -> np.ndarray:
             f"an array of shape {pixels.shape} is no picture; (H, W) or (H, W, C) with 1 (grey), "
             "2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels is needed"
         )
-    if pixels.dtype not in _LARGEST and not np.issubdtype(pixels.dtype, np.floating):
+    if pixels.dtype not in LARGEST and not np.issubdtype(pixels.dtype, np.floating):
         raise TypeError(f"pixels of {pixels.dtype} are not known; use uint8, uint16 or float")
     if np.issubdtype(pixels.dtype, np.floating) and not np.isfinite(pixels).all():
         raise ValueError("the picture holds values that are not finite")
     return pixels
 
 
-def tensor_to_arrays(pixels: Tensor) -> list[np.ndarray]:
-    """Splits ``(C, H, W)`` or ``(N, C, H, W)`` into arrays ``(H, W, C)`` of the same dtype.
-
-    bfloat16, which numpy lacks, becomes float32.
-
-    Raises:
-        TypeError: Another dtype than :func:`checked_array` takes.
-        ValueError: Another shape.
-    """
-    batch = pixels if pixels.ndim == 4 else pixels[None]
-    if batch.ndim != 4:
-        raise ValueError(
-            f"a tensor of shape {tuple(pixels.shape)} is no picture; "
-            "(C, H, W) or (N, C, H, W) is needed"
-        )
-    batch = batch.detach().cpu()
-    if batch.dtype == torch.bfloat16:
-        batch = batch.float()
-    return [checked_array(image.permute(1, 2, 0).contiguous().numpy()) for image in batch]
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns ``(H, W, C)`` pixels as the EXIF ``orientation`` (1..8) asks viewers to."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
-def to_tensor(pixels: np.ndarray) -> Tensor:
-    """``(H, W, C)`` of any dtype to float32 ``(1, C, H, W)`` in [0, 1]."""
-    values = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32)
-    return torch.from_numpy(values).div_(_LARGEST.get(pixels.dtype, 1))[None]
-
-
-def to_array(image: Tensor, dtype: np.dtype) -> np.ndarray:
-    """``(1, C, H, W)`` to ``(H, W, C)`` of ``dtype``: clipped to [0, 1], integers rounded."""
-    largest = _LARGEST.get(dtype)
-    pixels = np.empty((*image.shape[-2:], image.shape[1]), dtype)
-    for channel, plane in enumerate(image[0]):  # one at a time: large pictures come here
-        plane = plane.clamp(0, 1)
-        pixels[:, :, channel] = (plane.mul_(largest).round_() if largest else plane).numpy()
+def to_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 of uint8 or uint16 pixels, rounded to the nearest."""
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     return pixels
+
+
+def as_rgb(pixels: np.ndarray) -> np.ndarray:
+    """8-bit RGB ``(H, W, 3)`` of any picture's pixels, without transparency."""
+    pixels = to_8_bits(pixels)
+    colour = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, 2)
+    return np.array(colour)
 
 
 def fill_transparent(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:

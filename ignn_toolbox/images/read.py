@@ -2,7 +2,6 @@
 
 import io
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-SUFFIXES = {
-    ".png": "png",
-    ".jpg": "jpg",
-    ".jpeg": "jpg",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".bmp": "bmp",
-}
+from .picture import Picture
+
 MAX_PIXELS = 100_000_000
-ORIENTATION_TAG = 0x0112
 
 _DECODERS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 _FORMATS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp"}
@@ -31,35 +22,6 @@ _STALE_EXIF_TAGS = (0xA002, 0xA003)
 _EXIF_IFD = 0x8769
 # Pillow has one pixel limit for the whole process; it is lifted only while a header is read.
 _PILLOW_LIMIT = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded picture.
-
-    Attributes:
-        pixels: ``(H, W, C)`` as stored in the file, before any rotation that EXIF asks for
-            (TIFF files are turned when they are read); uint8 or uint16; C is 1 (grey), 2 (grey and
-            alpha), 3 (RGB) or 4 (RGB and alpha).
-        format: ``png``, ``jpg``, ``webp``, ``tiff`` or ``bmp``.
-        exif: The EXIF block without its record of the size, orientation included.
-        icc_profile: The colour profile.
-    """
-
-    pixels: np.ndarray
-    format: str
-    exif: bytes | None = None
-    icc_profile: bytes | None = None
-
-    @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1 (upright) to 8."""
-        if self.exif is None:
-            return 1
-        exif = Image.Exif()
-        exif.load(self.exif)
-        value = exif.get(ORIENTATION_TAG, 1)
-        return value if value in range(1, 9) else 1
 
 
 def read_picture(source: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -111,17 +73,6 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         _exif(image),
         image.info.get("icc_profile"),
     )
-
-
-def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns ``(H, W, C)`` pixels as the EXIF ``orientation`` (1..8) asks viewers to."""
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
 
 
 def _open(data: bytes) -> Image.Image:

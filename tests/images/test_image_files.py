@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ignn_toolbox.datasets.image_io import list_images, read_image, write_image
+from ignn_toolbox.images import list_images, read_image, write_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 SMOOTH = np.tile(np.linspace(20, 200, 30).astype(np.uint8)[None, :, None], (20, 1, 3))

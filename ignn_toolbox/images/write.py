@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..datasets.image_io import write_bytes
-from .picture import Picture, upright
+from .picture import Picture
+from .pixels import to_8_bits, upright
 
-FORMATS = ("png", "jpg", "webp", "tiff", "bmp")
 DEFAULT_QUALITY = 95
 
 _PILLOW_NAMES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP"}
@@ -66,7 +65,7 @@ def encode_picture(picture: Picture, quality: int | None = None) -> bytes:
         return _encode_png16(picture) if picture.format == "png" else _encode_tiff16(picture)
     pixels = picture.pixels
     if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+        pixels = to_8_bits(pixels)
     options: dict = {"icc_profile": picture.icc_profile, "exif": picture.exif}
     if picture.format == "bmp":
         options = {}
@@ -96,6 +95,8 @@ def write_new(data: bytes, target: Path, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists")
+    from ..datasets.image_io import write_bytes
+
     write_bytes(target, data)
 
 

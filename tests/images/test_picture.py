@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from ignn_toolbox.inference.picture import Picture, decode_picture, read_picture, upright
-from ignn_toolbox.inference.writer import check_writable_as, encode_picture, write_new
+from ignn_toolbox.images import (
+    Picture,
+    check_writable_as,
+    decode_picture,
+    encode_picture,
+    read_picture,
+    upright,
+    write_new,
+)
 
 LOSSLESS = [
     *[("png", dtype, channels) for dtype in ("uint8", "uint16") for channels in (1, 2, 3, 4)],

@@ -1,0 +1,44 @@
+"""Pixel arrays of users to the network's tensors and back."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .pixels import LARGEST, checked_array
+
+
+def tensor_to_arrays(pixels: Tensor) -> list[np.ndarray]:
+    """Splits ``(C, H, W)`` or ``(N, C, H, W)`` into arrays ``(H, W, C)`` of the same dtype.
+
+    bfloat16, which numpy lacks, becomes float32.
+
+    Raises:
+        TypeError: Another dtype than :func:`checked_array` takes.
+        ValueError: Another shape.
+    """
+    batch = pixels if pixels.ndim == 4 else pixels[None]
+    if batch.ndim != 4:
+        raise ValueError(
+            f"a tensor of shape {tuple(pixels.shape)} is no picture; "
+            "(C, H, W) or (N, C, H, W) is needed"
+        )
+    batch = batch.detach().cpu()
+    if batch.dtype == torch.bfloat16:
+        batch = batch.float()
+    return [checked_array(image.permute(1, 2, 0).contiguous().numpy()) for image in batch]
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """``(H, W, C)`` of any dtype to float32 ``(1, C, H, W)`` in [0, 1]."""
+    values = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32)
+    return torch.from_numpy(values).div_(LARGEST.get(pixels.dtype, 1))[None]
+
+
+def to_array(image: Tensor, dtype: np.dtype) -> np.ndarray:
+    """``(1, C, H, W)`` to ``(H, W, C)`` of ``dtype``: clipped to [0, 1], integers rounded."""
+    largest = LARGEST.get(dtype)
+    pixels = np.empty((*image.shape[-2:], image.shape[1]), dtype)
+    for channel, plane in enumerate(image[0]):  # one at a time: large pictures come here
+        plane = plane.clamp(0, 1)
+        pixels[:, :, channel] = (plane.mul_(largest).round_() if largest else plane).numpy()
+    return pixels
