@@ -1,16 +1,100 @@
 """Child registries of mmengine's, scope ``ignn_toolbox``.
 
 A component registers itself where it is written (``@MODELS.register_module()``); the module that
-holds it is imported the first time a type is looked up, not when the package is imported.
+holds it is imported the first time a type is looked up, not when the package is imported. Nothing
+else is ever imported because a string names it: see `Registry`.
 """
 
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from mmengine import registry as root
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope
 
 SCOPE = "ignn_toolbox"
 
 
-def _child(parent: Registry, *locations: str) -> Registry:
+class Registry(root.Registry):
+    """A registry that finds what has been registered in this process, and nothing else.
+
+    mmengine's own takes a name that it does not know for a path to import, calls what it finds
+    there, and imports ``X.registry`` for a scope ``X``: whoever writes a config decides what runs.
+    Here an unknown name is an error. Components of other packages become known by importing them,
+    for which a config has ``custom_imports``.
+    """
+
+    def get(self, key: str) -> Any:
+        """Return what is registered under a name, here or in a parent.
+
+        Args:
+            key: The name, or ``scope.name`` of a scope that is known in this process.
+
+        Raises:
+            TypeError: The name is no string.
+            ValueError: Nothing is registered under it; the nearest name is given.
+        """
+        if not isinstance(key, str):
+            raise TypeError(f"a type must be a name, got {key!r}")
+        found = self._find(key)
+        if found is None:
+            known = sorted({name for registry in self._lineage() for name in registry.module_dict})
+            near = difflib.get_close_matches(key, known, n=1)
+            advice = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+            raise ValueError(
+                f"no {self.name} `{key}` is registered; {advice} (custom_imports in a config "
+                "imports modules that register more)"
+            )
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._find(key) is not None
+
+    @contextmanager
+    def switch_scope_and_registry(self, scope: str | None) -> Iterator[root.Registry]:
+        """Yield the registry of a scope that is known in this process; import nothing.
+
+        Args:
+            scope: A config's ``_scope_``; None follows the default scope.
+
+        Raises:
+            ValueError: The scope is not known.
+        """
+        with DefaultScope.overwrite_default_scope(scope):
+            current = DefaultScope.get_current_instance()
+            name = current.scope_name if current is not None else self.scope
+            found = self._get_root_registry()._search_child(name)
+            if scope is None and not isinstance(found, Registry):
+                found = self
+            if found is None:
+                raise ValueError(
+                    f"the scope `{scope}` is not known; import its package by custom_imports"
+                )
+            yield found
+
+    def _find(self, key: str) -> Any:
+        scope, name = self.split_scope_key(key)
+        if scope is None:
+            registries = self._lineage()
+        else:
+            found = self._get_root_registry()._search_child(scope)
+            registries = iter([] if found is None else [found])
+        for registry in registries:
+            registry.import_from_location()
+            if name in registry.module_dict:
+                return registry.module_dict[name]
+        return None
+
+    def _lineage(self) -> Iterator[root.Registry]:
+        """This registry and those that it is a child of."""
+        registry: root.Registry | None = self
+        while registry is not None:
+            yield registry
+            registry = registry.parent
+
+
+def _child(parent: root.Registry, *locations: str) -> Registry:
     return Registry(
         parent.name,
         parent=parent,
