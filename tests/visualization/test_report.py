@@ -53,6 +53,23 @@ def test_box_marks_where_methods_differ_most(scored, tmp_path) -> None:
     assert y <= 150 < 170 <= y + height
 
 
+@pytest.mark.parametrize("name", ["{tmp}/elsewhere", "../../elsewhere", "a/../../../../elsewhere"])
+def test_a_data_set_of_any_name_stays_in_the_reports_folder(scored, tmp_path, name) -> None:
+    name = name.format(tmp=tmp_path)
+    for results in scored:
+        for record in results.records:
+            record["dataset"] = name
+        for folders in results.info.values():
+            if isinstance(folders, dict):
+                folders[name] = next(iter(folders.values()))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert write_report(scored, tmp_path / "out" / "report") == []
+    new = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert new
+    assert all(path.is_relative_to(tmp_path / "out" / "report") for path in new)
+    assert {image["dataset"] for image in content(tmp_path / "out" / "report")["images"]} == {name}
+
+
 def test_page_asks_for_nothing_from_outside(scored, tmp_path) -> None:
     write_report(scored, tmp_path / "report")
     for name in ("index.html", "report.css", "report.js", "data.js"):

@@ -63,7 +63,9 @@ def write_report(
     try:
         partial.mkdir(parents=True)
         images = run_all(
-            lambda item: _write_images(item, scale, protocol, partial), files, progress
+            lambda item: _write_images(*item, scale, protocol, partial),
+            list(enumerate(files)),
+            progress,
         )
         data = _content(results, protocol, scale, images, notes)
         text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
@@ -98,18 +100,20 @@ def check_results(results: Sequence[Results], protocol: str) -> int:
     return scales.pop()
 
 
-def _write_images(files: ImageFiles, scale: int, protocol: str, out: Path) -> dict[str, Any]:
+def _write_images(
+    number: int, files: ImageFiles, scale: int, protocol: str, out: Path
+) -> dict[str, Any]:
     """Writes one image's pictures, error maps and thumbnail; returns what the page is told."""
     pictures = load_pictures(files, scale)
     truth = pictures[TRUTH]
-    folder = Path("images", files.dataset, files.image)
+    folder = Path("images", f"{number:04}")  # names out of results are no paths
     views = []
-    for number, (name, picture) in enumerate(pictures.items()):
-        file = folder / f"{number}.webp"
+    for place, (name, picture) in enumerate(pictures.items()):
+        file = folder / f"{place}.webp"
         write_bytes(out / file, _lossless(picture))
         view: dict[str, Any] = {"name": name, "file": file.as_posix()}
         if name != TRUTH:
-            error = folder / f"{number}_error.webp"
+            error = folder / f"{place}_error.webp"
             write_bytes(out / error, _error_map(picture, truth))
             view["error"] = error.as_posix()
         if name == BICUBIC:
