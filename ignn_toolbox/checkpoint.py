@@ -12,6 +12,8 @@ import os
 import pickle
 import re
 import shutil
+import struct
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,6 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
-from mmengine.runner import CheckpointLoader
 
 try:
     from numpy._core import multiarray
@@ -31,6 +32,10 @@ _GETATTR_ALLOWED = frozenset(
     [(HistoryBuffer, name) for name in ("min", "max", "current", "mean")]
     + [(OneCycleParamScheduler, name) for name in ("_annealing_cos", "_annealing_linear")]
 )
+_MEMBER = b"PK\3\4"  # what an archive begins with
+_END = struct.Struct("<4s4H2LH")
+_IN_64_BITS = 2**32 - 1  # stands for an offset that is written elsewhere in the file
+_SHARED = 16  # how many tensors may lie in the same bytes, on average
 _SPARE_DISK = 32 * 2**20
 _LISTED = 8
 
@@ -58,9 +63,9 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         raise FileNotFoundError(f"checkpoint {path} does not exist")
     try:
         if path.suffix == ".safetensors":
-            return _load_safetensors(path, map_location)
-        with torch.serialization.safe_globals(_safe_globals()):
-            content = torch.load(path, map_location=map_location, weights_only=True)
+            content: Any = _load_safetensors(path, map_location)
+        else:
+            content = _load_torch(path, map_location)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} was refused: {_objection(error)}; only tensors and plain values are read, "
@@ -75,6 +80,7 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a checkpoint")
+    _check_tensors(content, path)
     if "state_dict" not in content and all(isinstance(v, torch.Tensor) for v in content.values()):
         return {"meta": {}, "state_dict": content}
     return content
@@ -112,57 +118,69 @@ def save_checkpoint(content: Mapping[str, Any], path: str | Path) -> None:
 
 
 def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], source: str) -> None:
-    """Copies a checkpoint's weights into a model that they fit entirely.
+    """Copy a checkpoint's weights into a model that they fit entirely.
 
     Args:
         model: The restorer, not wrapped for distributed training.
-        checkpoint: What :func:`load_checkpoint` returned.
+        checkpoint: What `load_checkpoint` returned.
         source: The file's name, for the message.
 
     Raises:
-        CheckpointError: Lists the weights that are missing, left over or of another shape.
+        CheckpointError: Lists the weights that are missing, left over or of another shape or kind.
     """
-    weights = checkpoint.get("state_dict", checkpoint)
-    weights = {key.removeprefix("module."): value for key, value in weights.items()}
-    own = model.state_dict()
-    faults = [f"missing {key} {tuple(own[key].shape)}" for key in own if key not in weights]
-    faults += [f"left over {key}" for key in weights if key not in own]
-    faults += [
-        f"{key} is {tuple(weights[key].shape)}, the model has {tuple(own[key].shape)}"
-        for key in own
-        if key in weights and weights[key].shape != own[key].shape
-    ]
-    if faults:
-        more = f"\n  and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-        listed = "".join(f"\n  {fault}" for fault in faults[:_LISTED])
-        raise CheckpointError(f"{source} does not fit this model:{listed}{more}")
+    weights = own_weights(checkpoint, source)
+    faults = misfits(model.state_dict(), weights, source)
+    if faults is not None:
+        raise faults
     model.load_state_dict(weights)
 
 
-def training_checkpoints(work_dir: str | Path) -> list[Path]:
-    """The files that training wrote for resuming, the newest iteration first."""
-    numbered = {}
-    for path in Path(work_dir).glob("iter_*.pth"):
-        number = re.fullmatch(r"iter_(\d+)", path.stem)
-        if number:
-            numbered[int(number[1])] = path
-    return [numbered[number] for number in sorted(numbered, reverse=True)]
+def own_weights(checkpoint: Mapping[str, Any], source: str) -> dict[str, torch.Tensor]:
+    """Return a checkpoint's tensors by the names that they have in a model that is not wrapped.
+
+    Raises:
+        CheckpointError: There are none, or something else is among them.
+    """
+    weights = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(weights, Mapping):
+        raise CheckpointError(f"{source} holds no weights: its state_dict is {_kind(weights)}")
+    for name, value in weights.items():
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise CheckpointError(
+                f"{source} holds {_kind(value)} among its weights, at {ascii(name)[:60]}"
+            )
+    return {name.removeprefix("module."): value for name, value in weights.items()}
 
 
-def remove_partial_files(work_dir: str | Path) -> None:
-    """Deletes what a killed run left half-written in its folder."""
-    for path in Path(work_dir).glob(".*.partial"):
-        path.unlink(missing_ok=True)
+def misfits(
+    own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], source: str
+) -> CheckpointError | None:
+    """Return the error that lists what does not fit, or None where all does.
 
-
-def use_safe_loading() -> None:
-    """Makes mmengine read local checkpoints through :func:`load_checkpoint` (``init_cfg`` too)."""
-    CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
-
-
-def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
-    """:func:`load_checkpoint` in the form that mmengine's loader table calls."""
-    return load_checkpoint(filename, map_location)
+    Args:
+        own: A model's state dict; on the meta device if you like.
+        weights: From `own_weights`.
+        source: The file's name, for the message.
+    """
+    faults = [f"missing {key} {tuple(own[key].shape)}" for key in own if key not in weights]
+    faults += [f"left over {ascii(key)[1:-1]}" for key in weights if key not in own]
+    both = [(key, weights[key], own[key]) for key in own if key in weights]
+    faults += [
+        f"{key} is {tuple(theirs.shape)}, the model has {tuple(ours.shape)}"
+        for key, theirs, ours in both
+        if theirs.shape != ours.shape
+    ]
+    faults += [
+        f"{key} is {theirs.dtype}, the model has {ours.dtype}"
+        for key, theirs, ours in both
+        if theirs.is_floating_point() != ours.is_floating_point()
+        or theirs.is_complex() != ours.is_complex()
+    ]
+    if not faults:
+        return None
+    more = f"\n  and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+    listed = "".join(f"\n  {fault}" for fault in faults[:_LISTED])
+    return CheckpointError(f"{source} does not fit this model:{listed}{more}")
 
 
 def _restricted_getattr(owner: Any, name: str) -> Any:
@@ -186,6 +204,69 @@ def _safe_globals() -> list[Callable | tuple[Callable, str]]:
         np.dtype,
         *[type(np.dtype(name)) for name in scalars],
     ]
+
+
+def _load_torch(path: Path, map_location: Any) -> Any:
+    with path.open("rb") as file:
+        if file.read(4) == _MEMBER:
+            _check_archive(path)
+    with torch.serialization.safe_globals(_safe_globals()):
+        return torch.load(path, map_location=map_location, weights_only=True)
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that unpacks to more than it is: torch stores members as they are.
+
+    Only an archive whose directory lies where its end says is accepted, so that torch reads the
+    very directory that is looked at here.
+    """
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        begin = archive.start_dir
+    with path.open("rb") as file:
+        file.seek(max(0, size - _END.size))
+        end = file.read()
+    if len(end) < _END.size or end[:4] != b"PK\5\6":
+        raise CheckpointError(f"{path} was refused: bytes follow the end of its archive")
+    *_, said, _ = _END.unpack(end)
+    if said != begin and not said == _IN_64_BITS <= begin:
+        raise CheckpointError(f"{path} was refused: it holds a second archive")
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise CheckpointError(
+                f"{path} was refused: its member {ascii(member.filename)[:60]} is compressed, "
+                "which PyTorch never writes; it could unpack to any size"
+            )
+    told = sum(member.file_size for member in members)
+    if told > size:
+        raise CheckpointError(
+            f"{path} was refused: its members claim {told:,} bytes, but the file has {size:,}"
+        )
+
+
+def _check_tensors(content: Any, path: Path) -> None:
+    """Refuse tensors that are larger than the file, or that no network of this toolbox has."""
+    size, told = path.stat().st_size, 0
+    seen, waiting = set(), [content]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, torch.Tensor):
+            if node.layout is not torch.strided or node.is_quantized or node.is_meta:
+                raise CheckpointError(
+                    f"{path} was refused: it holds a tensor that is sparse, quantised or empty of "
+                    "memory; only plain ones are read"
+                )
+            bytes_ = node.numel() * node.element_size()
+            told += bytes_
+            if bytes_ > size or told > _SHARED * size:
+                raise CheckpointError(
+                    f"{path} was refused: its tensors claim {told:,} bytes, but the file has "
+                    f"{size:,}"
+                )
+        elif isinstance(node, Mapping | list | tuple) and id(node) not in seen:
+            seen.add(id(node))
+            waiting.extend(node.values() if isinstance(node, Mapping) else node)
 
 
 def _load_safetensors(path: Path, map_location: Any) -> dict[str, Any]:
@@ -239,6 +320,10 @@ def _objection(error: pickle.UnpicklingError) -> str:
         return f"it holds an object of {kind[1]}"
     cause = re.search(r"WeightsUnpickler error:\s*(\S.*)", text)
     return cause[1].rstrip(". ") if cause else _first_line(error)
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _first_line(error: Exception) -> str:

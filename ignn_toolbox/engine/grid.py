@@ -33,10 +33,11 @@ import torch
 import yaml
 from mmengine.config import Config
 
+from ..checkpoint import load_checkpoint
 from ..registry import MODELS
 from ..zoo.paths import configs_dir
 from ..zoo.warm_start import find_checkpoint
-from .checkpoint import load_checkpoint, training_checkpoints
+from .checkpoint import training_checkpoints
 from .config import load_config
 from .preflight import check_training
 from .resume import config_changes, plain, run_digest

@@ -12,17 +12,12 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch.utils.data import DataLoader
 
+from ..checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from ..datasets.batch import pack_batch
 from ..datasets.image_io import write_bytes
+from ..stored_model import config_to_store
 from ..version import __version__
-from .checkpoint import (
-    CheckpointError,
-    load_checkpoint,
-    load_weights,
-    remove_partial_files,
-    save_checkpoint,
-    training_checkpoints,
-)
+from .checkpoint import remove_partial_files, training_checkpoints
 from .config import network_scale
 from .resume import check_same_run, continue_schedules, plain
 
@@ -160,7 +155,7 @@ class TrainingRunner(Runner):
 
     def _meta(self, iterations: int) -> dict[str, Any]:
         return {
-            "config": plain(self.cfg.model.to_dict()),
+            "config": config_to_store(self.cfg.model),
             "scale": network_scale(self.cfg),
             "toolbox_version": __version__,
             "metrics": dict(self.latest_metrics),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmengine.config import ConfigDict
 from torch import nn
 
-from ..engine.checkpoint import load_weights, save_checkpoint
-from ..registry import MODELS
+from ..checkpoint import save_checkpoint
 from ..version import __version__
 from ..zoo.index import zoo_models
-from ..zoo.loading import find_model
-from ..zoo.publish import without_start
+from ..zoo.loading import load_model
 from .network import ExportError
 
 
@@ -31,22 +28,16 @@ def export_safetensors(model: str | Path, checkpoint: str | Path | None, path: s
         FileNotFoundError: As `init_model`.
         ValueError: As `init_model`.
     """
-    config, content, source = find_model(model, checkpoint)
-    restorer = MODELS.build(config)
-    metrics = {}
-    if content is not None:
-        load_weights(restorer, content, source)
-        metrics = content.get("meta", {}).get("metrics", {})
-    plain = config.to_dict() if isinstance(config, ConfigDict) else config
+    loaded = load_model(model, checkpoint)
     meta = {
-        "config": without_start(plain),
-        "scale": restorer.scale,
+        "config": loaded.config,
+        "scale": loaded.restorer.scale,
         "toolbox_version": __version__,
-        "metrics": metrics,
+        "metrics": loaded.metrics,
     }
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     try:
-        save_checkpoint({"meta": meta, "state_dict": restorer.state_dict()}, path)
+        save_checkpoint({"meta": meta, "state_dict": loaded.restorer.state_dict()}, path)
     except ImportError as error:
         raise ExportError("safetensors is not installed: pip install safetensors") from error
 

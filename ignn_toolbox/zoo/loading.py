@@ -1,15 +1,18 @@
 """From a name, a config or a checkpoint to a restorer that is ready to run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 
-from ..engine.checkpoint import CheckpointError, load_checkpoint, load_weights
+from ..checkpoint import load_checkpoint, load_weights
 from ..engine.config import load_config
+from ..engine.config_check import check_config
 from ..models.restorers import Restorer
 from ..registry import MODELS
+from ..stored_model import build_stored, config_to_store, stored_config, stored_metrics
 from .index import resolve
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
@@ -37,43 +40,65 @@ def init_model(
         FileNotFoundError: No such model, config or checkpoint; nearest names are given.
         ValueError: The config is faulty, or the checkpoint is damaged or does not fit the model.
     """
-    model_config, content, source = find_model(config_or_name, checkpoint)
-    restorer = MODELS.build(model_config)
-    if content is not None:
-        load_weights(restorer, content, source)
-    return restorer.to(device).eval()
+    return load_model(config_or_name, checkpoint).restorer.to(device).eval()
 
 
-def find_model(
-    config_or_name: str | Path | Config, checkpoint: str | Path | None = None
-) -> tuple[dict[str, Any], dict[str, Any] | None, str]:
-    """The model's config, the checkpoint's content or None, and the checkpoint's name.
+@dataclass(frozen=True)
+class Loaded:
+    """A restorer and where it comes from.
 
-    Arguments and errors are those of :func:`init_model`.
+    Attributes:
+        restorer: With its weights, if there are any.
+        config: The model's config, in registered names and plain values.
+        metrics: What the checkpoint says that it scores.
     """
-    content: dict[str, Any] | None = None
-    source: str | Path = ""
+
+    restorer: Restorer
+    config: dict[str, Any]
+    metrics: dict[str, float]
+
+
+def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | None = None) -> Loaded:
+    """Build a restorer, load its weights, and tell what it was built from.
+
+    A config that is named is the user's, and may import what it likes. One out of a checkpoint is
+    data: see `stored_model`. Arguments and errors are those of `init_model`.
+    """
+    if isinstance(config_or_name, str | Path) and _is_checkpoint(config_or_name):
+        own = load_checkpoint(config_or_name)
+        config = stored_config(own, str(config_or_name))
+        check_config({"model": config})
+        source = config_or_name if checkpoint is None else checkpoint
+        content = own if checkpoint is None else load_checkpoint(checkpoint)
+        restorer = build_stored(config, content, str(source))
+        _check_restorer(restorer, str(config_or_name))
+        return Loaded(restorer, config, stored_metrics(content))
     if isinstance(config_or_name, Config):
-        model_config = config_or_name.model
-    elif Path(config_or_name).suffix in CHECKPOINT_SUFFIXES:
-        source = config_or_name
-        content = load_checkpoint(source)
-        model_config = _own_config(content, Path(source))
+        named = config_or_name
     else:
         path, shipped = resolve(config_or_name)
-        model_config = load_config(path).model
+        named = load_config(path)
         checkpoint = checkpoint or shipped
+    name = named.filename or "the config"
+    if not isinstance(named.get("model"), dict):
+        raise ValueError(f"{name} describes no model")
+    restorer = MODELS.build(named.model)
+    _check_restorer(restorer, name)
+    metrics = {}
     if checkpoint is not None:
-        source = checkpoint
-        content = load_checkpoint(source)
-    return model_config, content, str(source)
+        content = load_checkpoint(checkpoint)
+        load_weights(restorer, content, str(checkpoint))
+        metrics = stored_metrics(content)
+    return Loaded(restorer, config_to_store(named.model), metrics)
 
 
-def _own_config(content: dict[str, Any], source: Path) -> dict[str, Any]:
-    config = content.get("meta", {}).get("config")
-    if not isinstance(config, dict):
-        raise CheckpointError(
-            f"{source} does not say which model it belongs to; name the config and pass the file "
-            "as the checkpoint, or convert a foreign file with `ignn import`"
+def _is_checkpoint(name: str | Path) -> bool:
+    return Path(name).suffix in CHECKPOINT_SUFFIXES
+
+
+def _check_restorer(model: Any, source: str) -> None:
+    if not isinstance(getattr(model, "network", None), torch.nn.Module):
+        raise ValueError(
+            f"{source} describes a {type(model).__name__}, which is no restorer; a model is "
+            "dict(type='Restorer', network=dict(...))"
         )
-    return Config({"model": config}).model

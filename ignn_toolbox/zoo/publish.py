@@ -6,12 +6,13 @@ from typing import Any
 
 import yaml
 
+from ..checkpoint import load_checkpoint, load_weights, save_checkpoint
 from ..datasets.image_io import write_bytes
-from ..engine.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from ..engine.config import load_config
 from ..evaluation.results import Results
 from ..models.restorers import Restorer
 from ..registry import MODELS
+from ..stored_model import stored_config, stored_metrics
 from ..version import __version__
 from .card import model_card
 from .download import digest, file_name
@@ -108,28 +109,26 @@ def _with_weights(
             f"(SHA-256 {measured}); run `ignn test` with this one"
         )
     restorer = _fitting_restorer(config, content, checkpoint)
-    meta = content["meta"]
+    meta = content.get("meta") or {}
     weights.parent.mkdir(parents=True, exist_ok=True)
     kept = {
-        "config": without_start(meta["config"]),
-        "scale": meta["scale"],
+        "config": stored_config(content, str(checkpoint)),
+        "scale": restorer.scale,
         "toolbox_version": __version__,
-        "metrics": meta.get("metrics", {}),
+        "metrics": stored_metrics(content),
     }
-    save_checkpoint({"meta": kept, "state_dict": content["state_dict"]}, weights)
+    save_checkpoint({"meta": kept, "state_dict": restorer.state_dict()}, weights)
     return {
         "SHA256": digest(weights),
-        "Scale": meta["scale"],
+        "Scale": restorer.scale,
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
-        "Training": training | {"Iterations": meta.get("iter"), "Seed": meta.get("seed")},
+        "Training": training | {"Iterations": _count(meta, "iter"), "Seed": _count(meta, "seed")},
     }
 
 
-def without_start(config: Any) -> Any:
-    """A model config without ``init_cfg``: where a training started is a path of one machine."""
-    if isinstance(config, dict):
-        return {k: without_start(value) for k, value in config.items() if k != "init_cfg"}
-    return config
+def _count(meta: dict[str, Any], key: str) -> int | None:
+    value = meta.get(key)
+    return value if isinstance(value, int) else None
 
 
 def _places(config_name: str, root: Path) -> tuple[Path, Path]:

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from ..engine.checkpoint import CheckpointError, load_checkpoint
+from ..checkpoint import CheckpointError, load_checkpoint
 from ..registry import WEIGHT_INITIALIZERS
 from .importers import read_foreign
 from .index import resolve

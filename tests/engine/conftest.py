@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.images import write_image
 
 CONFIG = """

@@ -18,13 +18,13 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from ignn_toolbox.engine.checkpoint import (
+from ignn_toolbox.checkpoint import (
     CheckpointError,
     load_checkpoint,
     load_weights,
     save_checkpoint,
-    training_checkpoints,
 )
+from ignn_toolbox.engine.checkpoint import training_checkpoints
 
 _SCRIPT = Path(__file__).resolve().parents[2] / "tools/benchmark/hostile_files.py"
 _TRIED = runpy.run_path(str(_SCRIPT))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 
 from .conftest import same, state
 

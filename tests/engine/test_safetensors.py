@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ignn_toolbox.apis import import_checkpoint, init_model
-from ignn_toolbox.engine.checkpoint import load_checkpoint, save_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint, save_checkpoint
 from ignn_toolbox.images import write_image
 from ignn_toolbox.zoo.warm_start import warm_start
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
 from ignn_toolbox.engine.train import train as start

@@ -2,7 +2,7 @@
 
 import torch
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 
 GRAPH = {
     "type": "GraphAgg",

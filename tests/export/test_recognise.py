@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.export import ExportError
 from ignn_toolbox.export.recognise import Untold, is_ours, network_config

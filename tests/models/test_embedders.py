@@ -1,5 +1,6 @@
 """Embedders: where VGG's weights come from, what stays frozen, what is trained."""
 
+import os
 import warnings
 
 import pytest
@@ -101,6 +102,18 @@ def test_file_without_vgg_is_refused(tmp_path):
     torch.save({"stem.weight": torch.zeros(1)}, tmp_path / "edsr.pth")
     with pytest.raises(ValueError, match=r"edsr\.pth holds no VGG19.*stem\.weight"):
         ready(tmp_path / "edsr.pth")
+
+
+def test_files_that_want_to_run_code_are_refused_without_advice(tmp_path):
+    class Calls:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'MARK'}",)
+
+    torch.save({"features.0.weight": Calls()}, tmp_path / "evil.pth")
+    with pytest.raises(ValueError, match=r"evil\.pth was refused: it refers to") as error:
+        ready(tmp_path / "evil.pth")
+    assert "weights_only" not in str(error.value)
+    assert not (tmp_path / "MARK").exists()
 
 
 def test_random_weights_warn_and_are_the_same_every_time():

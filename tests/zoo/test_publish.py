@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from ignn_toolbox.engine.checkpoint import save_checkpoint
+from ignn_toolbox.checkpoint import save_checkpoint
 from ignn_toolbox.evaluation import Results, read_results, write_results
 from ignn_toolbox.zoo import index
 from ignn_toolbox.zoo import publish as publishing

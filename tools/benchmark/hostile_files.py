@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 
-from ignn_toolbox.engine.checkpoint import CheckpointError, load_checkpoint
+from ignn_toolbox.checkpoint import CheckpointError, load_checkpoint
 
 CANARY = "ignn_canary_was_here"
 PLACES = ("meta", "state_dict", "message_hub")

@@ -22,7 +22,7 @@ from mmengine.hooks import Hook
 from rich.console import Console
 from rich.table import Table
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.train import train
 from ignn_toolbox.registry import HOOKS

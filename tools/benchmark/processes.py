@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from _common import draw_data, write_table
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = "edsr-tiny_x2c32b8_1xb16-7k_bsds-t91"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from _common import draw_data, write_table
 
-from ignn_toolbox.engine.checkpoint import load_checkpoint, save_checkpoint
+from ignn_toolbox.checkpoint import load_checkpoint, save_checkpoint
 
 ITERATION = 200_000
 LIMITS = {"fresh start": 8.0, f"resumed at {ITERATION}": 13.0}

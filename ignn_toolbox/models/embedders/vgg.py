@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...checkpoint import load_checkpoint, own_weights
 from ...registry import MODELS
 from ..layers import MeanShift
 from .frozen import FrozenEmbedder
@@ -75,7 +77,13 @@ class VGGEmbedder(FrozenEmbedder):
 
 def _read(weights: str) -> dict[str, Tensor]:
     if "://" in weights:
-        return torch.hub.load_state_dict_from_url(weights, map_location="cpu", weights_only=True)
+        path = (
+            Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(urlsplit(weights).path).name
+        )
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(weights, str(path))
+        weights = str(path)
     path = Path(weights)
     if not path.is_file() and path.name == weights:
         path = Path(torch.hub.get_dir()) / "checkpoints" / weights
@@ -86,7 +94,7 @@ def _read(weights: str) -> dict[str, Tensor]:
             "(--cfg-options model.network.aggregator.embedder.weights=PATH), load a checkpoint of "
             "the whole network, or choose another embedder"
         )
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return own_weights(load_checkpoint(path), str(path))
 
 
 def _translate(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:

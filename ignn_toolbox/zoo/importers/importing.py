@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...engine.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
-from ...registry import MODELS
+from ...checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from ...stored_model import build_stored
 from ...version import __version__
 from . import basicsr, basicsr_rcan, edsr_pytorch, ignn_authors, mmagic, rcan_authors
 
@@ -53,10 +53,9 @@ class Imported:
         Raises:
             ValueError: The weights do not fit the inferred network; lists those.
         """
-        network = MODELS.build(self.network)
-        state = {name: value for name, value in network.state_dict().items() if "_mean." in name}
-        load_weights(network, {"state_dict": state | self.state_dict}, f"the {self.kind} file")
-        return network.eval()
+        return build_stored(
+            self.network, {"state_dict": self.state_dict}, f"the {self.kind} file", given="_mean."
+        ).eval()
 
 
 def import_checkpoint(
