@@ -1,6 +1,7 @@
 """Hooks of a training run: what it costs, what it saves, and how it stops."""
 
 import math
+import re
 import signal
 import time
 from pathlib import Path
@@ -12,12 +13,14 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook, RuntimeInfoHook
 from mmengine.logging import HistoryBuffer
 
+from ..checkpoint import CheckpointError
 from ..evaluation.records import write_csv
 from ..registry import HOOKS
 from .checkpoint import training_checkpoints
 from .distributed import gather_objects
 
 _HISTORY = 1000
+_NO_NAME = re.compile(r"[^\w.-]")  # what the name of a file does not keep of a figure's
 
 
 @HOOKS.register_module()
@@ -105,7 +108,7 @@ class SafeCheckpointHook(Hook):
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         if runner._resume:
-            self.best = checkpoint.get("best")
+            self.best = _checked_best(checkpoint.get("best"))
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         checkpoint["best"] = self.best
@@ -179,7 +182,7 @@ class SafeCheckpointHook(Hook):
         if not math.isfinite(score) or (self.best and sign * score <= sign * self.best["score"]):
             return
         former = self.best
-        name = f"best_{watched.replace('/', '_')}_iter_{runner.iter}.pth"
+        name = f"best_{_NO_NAME.sub('_', watched)}_iter_{runner.iter}.pth"
         self.best = {"score": score, "file": name}
         if self._write(runner, name, runner.iter, resumable=False):
             runner.logger.info(f"Best {watched} so far: {score:.4f}, saved as {name}")
@@ -280,6 +283,31 @@ class InterruptHook(Hook):
 
 def _names(samples: Any) -> list[str]:
     return [str(sample.get("gt_path") or sample.get("name")) for sample in samples]
+
+
+def _checked_best(best: Any) -> dict[str, Any] | None:
+    """What a checkpoint says of the best weights; its file is removed when better ones come.
+
+    Raises:
+        CheckpointError: It is no score and name of a file in the run's own folder.
+    """
+    if best is None:
+        return None
+    known = isinstance(best, dict) and best.keys() == {"score", "file"}
+    if not known or not _is_finite(best["score"]) or not _is_best_name(best["file"]):
+        raise CheckpointError(
+            f"the checkpoint's entry `best` is {ascii(best)[:120]}: a finite score and the name of "
+            "a file best_*.pth in the run's own folder are needed"
+        )
+    return {"score": float(best["score"]), "file": best["file"]}
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _is_best_name(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"best_[\w.-]+\.pth", name) is not None
 
 
 def _of_first_process(value: bool) -> bool:

@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from ignn_toolbox.engine import InterruptHook
-from ignn_toolbox.engine.checkpoint import load_checkpoint, save_checkpoint
+from ignn_toolbox.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from ignn_toolbox.engine import InterruptHook, SafeCheckpointHook
 
 from .conftest import forked, same, state
 from .signals import at
@@ -231,3 +231,56 @@ def test_a_resume_with_another_batch_goes_on_at_the_same_sample(train, tmp_path:
     options = {"batch_size": 4, "train_cfg.max_iters": 9}
     train(tmp_path, options, resume=True, allow_config_change=True)
     assert load_checkpoint(tmp_path / "iter_9.pth")["loop"]["samples_drawn"] == 8 * 2 + 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/{folder}/victim.pth",
+        "../victim.pth",
+        "sub/best_x.pth",
+        "..\\best_x.pth",
+        "best_x.pth/../victim.pth",
+        "best_../../victim.pth",
+        "iter_4.pth",
+        "",
+        None,
+        5,
+    ],
+)
+def test_the_best_file_of_a_checkpoint_is_a_bare_name(tmp_path, name) -> None:
+    victim = tmp_path / "victim.pth"
+    victim.touch()
+    best = {"score": -1.0, "file": name.format(folder=tmp_path) if isinstance(name, str) else name}
+    hook = SafeCheckpointHook()
+    runner = SimpleNamespace(_resume=True)
+    with pytest.raises(CheckpointError, match=r"entry `best` is .* best_\*\.pth"):
+        hook.after_load_checkpoint(runner, {"best": best})
+    assert hook.best is None
+    assert victim.exists()
+
+
+@pytest.mark.parametrize(
+    "best",
+    [
+        [],
+        "x",
+        {"score": float("nan"), "file": "best_x.pth"},
+        {"score": "30", "file": "best_x.pth"},
+        {"file": "best_x.pth"},
+    ],
+)
+def test_nonsense_about_the_best_is_refused(best) -> None:
+    with pytest.raises(CheckpointError, match="entry `best`"):
+        SafeCheckpointHook().after_load_checkpoint(SimpleNamespace(_resume=True), {"best": best})
+
+
+def test_a_hostile_best_stops_a_resume_and_removes_nothing(train, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.touch()
+    train(tmp_path / "run", {"train_cfg.max_iters": 4})
+    path = tmp_path / "run" / "iter_4.pth"
+    save_checkpoint(load_checkpoint(path) | {"best": {"score": -1.0, "file": str(victim)}}, path)
+    with pytest.raises(CheckpointError, match="entry `best`"):
+        train(tmp_path / "run", resume=path)
+    assert victim.exists()
