@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..datasets.image_io import write_bytes
+from ..files import write_bytes
 
 _PATIENCE = 600.0  # seconds in which processes that were started together have begun
 _PAUSE = 0.2

@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_table(grid: "Grid", out_dir: Path) -> None:
-    from ..datasets.image_io import write_bytes
     from ..engine.grid_run import variant_results
     from ..evaluation.grid_table import FORMATS, grid_rows, quoted_figures, title_of
+    from ..files import write_bytes
 
     results: dict[str, dict[int, Results]] = {}
     for variant in grid.variants:

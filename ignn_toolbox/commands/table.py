@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from ..datasets.image_io import write_bytes
 from ..evaluation import read_results
 from ..evaluation.paper import TITLES, paper_table
 from ..evaluation.table_format import FORMATS
+from ..files import write_bytes
 
 HELP = "Print a table of the IGNN paper with measured rows among the quoted ones."
 EXAMPLES = """examples:

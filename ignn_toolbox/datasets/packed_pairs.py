@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import write_bytes
 from . import pair_storage
-from .image_io import write_bytes
 
 FORMAT = 2
 AT_A_TIME = 32

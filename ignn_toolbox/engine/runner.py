@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from ..checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from ..datasets.batch import pack_batch
-from ..datasets.image_io import write_bytes
+from ..files import write_bytes
 from ..stored_model import config_to_store
 from ..version import __version__
 from .checkpoint import remove_partial_files, training_checkpoints

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datasets.image_io import write_bytes
+from ..files import write_bytes
 
 PERCEPTUAL_FIELDS = ("lpips", "dists")  # present where those metrics were asked for
 FIELDS = ("dataset", "image", "height", "width", "protocol", "psnr", "ssim", "seconds")

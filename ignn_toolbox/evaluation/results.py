@@ -9,7 +9,7 @@ from typing import Any
 import mmengine
 import torch
 
-from ..datasets.image_io import write_bytes
+from ..files import write_bytes
 from ..version import __version__
 from .records import Mean, fields, means, write_csv
 

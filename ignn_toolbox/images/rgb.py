@@ -84,8 +84,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         raise ValueError(f"{path}: the suffix must be one of {', '.join(SUFFIXES)}")
     options = {".webp": [cv2.IMWRITE_WEBP_QUALITY, 101]}.get(suffix, [])
     _, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    from ..datasets.image_io import write_bytes
-
     write_bytes(path, data.tobytes())
 
 

@@ -95,7 +95,7 @@ def write_new(data: bytes, target: Path, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists")
-    from ..datasets.image_io import write_bytes
+    from ..files import write_bytes
 
     write_bytes(target, data)
 

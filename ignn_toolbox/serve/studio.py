@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..datasets.image_io import write_bytes
+from ..files import write_bytes
 from ..images import Picture, as_rgb, encode_picture, read_picture, upright
 from ..images.convert import to_array, to_tensor
 from ..inference import SRInferencer

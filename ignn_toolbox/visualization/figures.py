@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..datasets.image_io import write_bytes
+from ..files import write_bytes
 from .inspection import Query
 
 FORMATS = (".png", ".pdf")

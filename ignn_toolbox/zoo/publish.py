@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from ..checkpoint import load_checkpoint, load_weights, save_checkpoint
-from ..datasets.image_io import write_bytes
 from ..engine.config import load_config
 from ..evaluation.results import Results
+from ..files import write_bytes
 from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..stored_model import stored_config, stored_metrics

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ignn_toolbox.datasets.image_io import write_bytes
+from ignn_toolbox.files import write_bytes
 from ignn_toolbox.images import write_image
 
 

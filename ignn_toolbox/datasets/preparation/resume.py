@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..image_io import write_bytes
+from ...files import write_bytes
 
 SETTINGS = ".ignn_prepare.json"
 

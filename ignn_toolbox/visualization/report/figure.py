@@ -11,9 +11,9 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ...datasets.image_io import write_bytes
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, score
+from ...files import write_bytes
 from .page import check_results
 from .sources import TRUTH, ImageFiles, find_files, load_pictures
 

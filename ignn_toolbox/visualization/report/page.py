@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ...datasets.image_io import write_bytes
 from ...datasets.parallel import run_all
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
+from ...files import write_bytes
 from ...images import write_image
 from ..comparison import hardest_box
 from .sources import BICUBIC, TRUTH, ImageFiles, find_files, load_pictures
