@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..files import write_bytes
 from .picture import Picture
 from .pixels import to_8_bits, upright
 
@@ -95,8 +96,6 @@ def write_new(data: bytes, target: Path, overwrite: bool = False) -> None:
     """
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists")
-    from ..files import write_bytes
-
     write_bytes(target, data)
 
 
