@@ -8,7 +8,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from ..ops import PatchGraph, PatchGrid, aggregate, prepare_neighbors, reference, search
+from ..ops import PatchGraph, PatchGrid, Search, aggregate, prepare_neighbors, reference, search
 from ..ops.aggregate import as_map
 from .cases import Case, Figure, Variant
 
@@ -47,8 +47,7 @@ def _embedding(size: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _search(size: int, function: Callable, tiny: bool) -> Callable[[], object]:
     queries, keys = _embedding(24 if tiny else size)
-    options = {"scale": 2, "num_neighbors": _NEIGHBORS, "window": _WINDOW}
-    return lambda: function(queries, keys, **options)
+    return lambda: function(queries, keys, Search(2, _NEIGHBORS, _WINDOW))
 
 
 def _products(size: int, tiny: bool) -> Callable[[], object]:

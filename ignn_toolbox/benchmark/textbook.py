@@ -18,14 +18,7 @@ def graph_agg(module: GraphAgg, features: Tensor, image: Tensor) -> Aggregated:
     """
     assert module.edge_lr is not None and module.edge_hr is not None
     queries, keys = module.embed(image, None)
-    graph = reference.search(
-        queries,
-        keys,
-        scale=module.scale,
-        num_neighbors=module.num_neighbors,
-        window=module.window,
-        window_mode=module.window_mode,
-    )
+    graph = reference.search(queries, keys, module.how)
     labels = reference.edge_labels(queries, keys, graph)
     maps = reference.aggregate(features, graph, adapn=module.adapn)
     labels_hr = F.interpolate(labels.flatten(1, 2), scale_factor=module.scale).unflatten(

@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from ..ops.resize import imresize
-from ..ops.search import search
+from ..ops import Search, imresize, search
 
 KEY_SCALE = 2
 
@@ -46,7 +45,7 @@ def recurrence_map(
     x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
     height, width = (length - length % KEY_SCALE for length in x.shape[-2:])
     keys = imresize(x[..., :height, :width], 1 / KEY_SCALE).clamp(0, 1)
-    graph = search(x, keys, scale=KEY_SCALE, num_neighbors=num_neighbors, window=window)
+    graph = search(x, keys, Search(KEY_SCALE, num_neighbors, window))
     values = 3 * graph.query_grid.size**2
     rms = (graph.distance.clamp(min=0).double() / values).sqrt()
     return rms[0].mean(-1).numpy() * 255

@@ -71,10 +71,10 @@ class PatchForm(nn.Module):
 
     def __init__(self, own: PatchAggregator) -> None:
         super().__init__()
-        if own.neighbors != "nearest":
+        if own.how.neighbors != "nearest":
             raise ExportError(
-                f"neighbors={own.neighbors!r} is a control experiment and has no exported form; "
-                "export a network with neighbors='nearest'"
+                f"neighbors={own.how.neighbors!r} is a control experiment and has no exported "
+                "form; export a network with neighbors='nearest'"
             )
         if isinstance(own.embedder, FrozenEmbedder):
             own.embedder.init_weights()  # else its first call, the traced one, would read them
@@ -93,10 +93,10 @@ class PatchForm(nn.Module):
             queries,
             keys,
             own.scale,
-            own.num_neighbors,
-            own.window,
-            own.window_mode,
-            own.exclude_self,
+            own.how.num_neighbors,
+            own.how.window,
+            own.how.window_mode,
+            own.how.exclude_self,
         )
         weights = self._weights(queries, keys, found)
         lr, hr = self._sums(features, found, weights)

@@ -24,7 +24,7 @@ class Untold:
         aggregate_after: Blocks before the aggregator; half of them when ``None``.
         num_neighbors: The graph's k.
         window: The graph's search window; ``None`` searches the whole image.
-        window_mode: See `ops.window_starts`.
+        window_mode: See `ops.Search`.
         adapn: Whether neighbours take over the query's statistics.
         distance_divisor: See `GraphAgg`; matters without edge networks only.
         residual: Whether aggregated features are added; when ``None``, in compact networks and

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .fold_backward import fold_patches_backward
 from .memory import Scratch
-from .patches import PatchGrid, Region, overlap_weights
-from .strips import gather_runs, runs_of, strips
+from .patches import PatchGrid, Region, overlap_weights, pixel_runs
+from .strips import gather_runs, strips
 from .tracing import is_traced
 
 
@@ -156,7 +156,7 @@ def _fold(
         (slice(None), slice(None), slice(max(0, written[1]), None)),
     ):
         _blocks(out)[rest] = base[rest][:, :, :, None, None]
-    runs = runs_of(rows, grid.size)
+    runs = pixel_runs(rows, grid.size)
     for images, block in strips(
         rows.device, n, _block_rows(grid, box[0]), starts.shape[2], runs.shape[1]
     ):

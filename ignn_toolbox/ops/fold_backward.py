@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .memory import Scratch
-from .patches import PatchGrid, overlap_weights
-from .strips import gather_runs, runs_of, strips
+from .patches import PatchGrid, overlap_weights, pixel_runs
+from .strips import gather_runs, strips
 
 
 def fold_patches_backward(
@@ -38,7 +38,11 @@ def fold_patches_backward(
     grad_gain = grad_offset = None
     if gain is not None:
         grad_gain, grad_offset = torch.zeros_like(gain), torch.zeros_like(gain)
-    runs, flat, scratch = runs_of(rows, size), grad_rows.view(-1, rows[0, 0, 0].numel()), Scratch()
+    runs, flat, scratch = (
+        pixel_runs(rows, size),
+        grad_rows.view(-1, rows[0, 0, 0].numel()),
+        Scratch(),
+    )
     along = torch.arange(size, device=rows.device)
     for images, block in strips(
         grad.device, len(grad), slice(0, grid.rows), grid.cols, runs.shape[1]

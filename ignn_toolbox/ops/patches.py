@@ -40,7 +40,7 @@ class PatchGrid:
                 f"stride must lie in 1..patch_size={self.size} so that patches leave no gap, "
                 f"got {self.stride}"
             )
-        if min(self.height, self.width) < self.size:
+        if self.height < self.size or self.width < self.size:
             raise ValueError(
                 f"a {self.height}x{self.width} map is smaller than one {self.size}x{self.size} "
                 "patch: use a larger image or a smaller patch_size"
@@ -49,12 +49,12 @@ class PatchGrid:
     @property
     def rows(self) -> int:
         """Number of patches from top to bottom."""
-        return -(-(self.height - self.size) // self.stride) + 1
+        return count_patches(self.height, self.size, self.stride)
 
     @property
     def cols(self) -> int:
         """Number of patches from left to right."""
-        return -(-(self.width - self.size) // self.stride) + 1
+        return count_patches(self.width, self.size, self.stride)
 
     @property
     def padding(self) -> tuple[int, int]:
@@ -71,6 +71,11 @@ class PatchGrid:
 
     def __len__(self) -> int:
         return self.rows * self.cols
+
+
+def count_patches(length: int, size: int, stride: int) -> int:
+    """How many patches cover ``length`` pixels."""
+    return -(-(length - size) // stride) + 1
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,28 @@ def pad_to_grid(features: Tensor, grid: PatchGrid) -> Tensor:
     if torch.compiler.is_compiling() or bottom or right:  # one program for odd and even sizes
         return F.pad(features, (0, 0, 0, right, 0, bottom))
     return features
+
+
+def pixel_runs(padded: Tensor, size: int) -> Tensor:
+    """Overlapping view ``(positions, size * ...)`` of a map: ``size`` pixels from each one on.
+
+    Args:
+        padded: ``(N, H, W, ...)``, contiguous; all images' pixels count as one row.
+        size: How many neighbouring pixels.
+    """
+    pixel = padded[0, 0, 0].numel()
+    count = padded.shape[0] * padded.shape[1] * padded.shape[2] - size + 1
+    return padded.as_strided((count, size * pixel), (pixel, 1))
+
+
+def patch_view(padded: Tensor, grid: PatchGrid) -> Tensor:
+    """Overlapping view ``(N, rows, cols, size, size * D)`` of a padded ``(N, H, W, D)`` map."""
+    count, height, width, depth = padded.shape
+    line = width * depth
+    return padded.as_strided(
+        (count, grid.rows, grid.cols, grid.size, grid.size * depth),
+        (height * line, grid.stride * line, grid.stride * depth, line, 1),
+    )
 
 
 def patch_slices(padded: Tensor, grid: PatchGrid) -> list[Tensor]:

@@ -1,74 +1,44 @@
-"""Random neighbours in place of the nearest: the control that shows what the search is worth."""
+"""The operator `random_neighbors`: the control that shows what the search is worth."""
 
 from __future__ import annotations
+
+import functools
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .graph import PatchGraph
-from .patches import PatchGrid, pad_to_grid, patch_slices
-from .search import check_search
-from .window import WindowMode, window_starts
+from .operators import define
+from .patches import PatchGrid, pad_to_grid, patch_view, pixel_runs
+from .window import OPTIONS, Search, check_search, fake_neighbors, window_starts
 
 
-def random_neighbors(
-    queries: Tensor,
-    keys: Tensor,
-    *,
-    scale: int,
-    num_neighbors: int = 5,
-    window: int | None = 30,
-    window_mode: WindowMode = "centred",
-    patch_size: int = 3,
-    stride: int = 2,
-    exclude_self: bool = False,
-) -> PatchGraph:
-    """Draw k distinct key patches from every query patch's window.
+def _random_neighbors(queries: Tensor, keys: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
+    """k distinct key patches of every query patch's window, in the order of the draw."""
+    how = Search(*options)
+    query_grid, key_grid = check_search(queries, keys, how)
+    drawn = _draw(query_grid, key_grid, how, queries.device)
+    with torch.no_grad():
+        distance = _distance(queries, keys, query_grid, key_grid, drawn)
+    return drawn.expand(len(queries), -1, -1, -1).contiguous(), distance
 
-    The draw depends on the image's size and nothing else, so a picture gets the same neighbours in
-    every batch and every run. Distances are those of the drawn patches, in the order of the draw.
 
-    Args:
-        queries: As for `search`, like all others.
-        keys: See there.
-        scale: See there.
-        num_neighbors: See there.
-        window: See there.
-        window_mode: See there.
-        patch_size: See there.
-        stride: See there.
-        exclude_self: See there.
+random_neighbors = define(
+    f"random_neighbors(Tensor queries, Tensor keys, {OPTIONS}) -> (Tensor, Tensor)",
+    _random_neighbors,
+    fake_neighbors,
+)
 
-    Raises:
-        ValueError: As `search`.
+
+@functools.lru_cache(maxsize=4)
+@torch.inference_mode(False)
+def _draw(query_grid: PatchGrid, key_grid: PatchGrid, how: Search, device: torch.device) -> Tensor:
+    """``(rows, cols, k)`` flat key positions, without repetition; one row of queries at a time.
+
+    It depends on the image's size and nothing else, so a picture gets the same neighbours in every
+    batch and every run.
     """
-    query_grid, key_grid = check_search(
-        queries,
-        keys,
-        scale,
-        num_neighbors,
-        window,
-        window_mode,
-        patch_size,
-        stride,
-        exclude_self,
-    )
-    windows = window_starts(query_grid, key_grid, scale, window, window_mode)
-    drawn = _draw(query_grid, key_grid, windows, num_neighbors, exclude_self)
-    index = drawn.to(queries.device).expand(len(queries), -1, -1, -1)
-    distance = _distance(queries.detach(), keys.detach(), query_grid, key_grid, drawn)
-    return PatchGraph(index.contiguous(), distance, query_grid, key_grid, scale)
-
-
-def _draw(
-    query_grid: PatchGrid,
-    key_grid: PatchGrid,
-    windows: tuple[int, int, list[int], list[int]],
-    num_neighbors: int,
-    exclude_self: bool,
-) -> Tensor:
-    """``(rows, cols, k)`` flat key positions, without repetition; one row of queries at a time."""
-    high, wide, row_starts, col_starts = windows
+    high, wide, row_starts, col_starts = window_starts(query_grid, key_grid, how)
     generator = torch.Generator().manual_seed(query_grid.height * 65536 + query_grid.width)
     cols = torch.arange(query_grid.cols)
     first_col = torch.tensor(col_starts)
@@ -76,31 +46,33 @@ def _draw(
     rows = []
     for i, first_row in enumerate(row_starts):
         chance = torch.rand(query_grid.cols, high * wide, generator=generator)
-        if exclude_self and 0 <= i - first_row < high:
+        if how.exclude_self and 0 <= i - first_row < high:
             inside = (own_col >= 0) & (own_col < wide)
             chance[cols[inside], (i - first_row) * wide + own_col[inside]] = -1
-        place = chance.topk(num_neighbors, dim=1).indices
+        place = chance.topk(how.num_neighbors, dim=1).indices
         row = torch.div(place, wide, rounding_mode="floor") + first_row
         rows.append(row * key_grid.cols + place % wide + first_col[:, None])
-    return torch.stack(rows)
+    return torch.stack(rows).to(device)
 
 
 def _distance(
     queries: Tensor, keys: Tensor, query_grid: PatchGrid, key_grid: PatchGrid, drawn: Tensor
 ) -> Tensor:
     """Squared distances ``(N, rows, cols, k)``, float32."""
-    query_parts = patch_slices(pad_to_grid(_channels_last(queries), query_grid), query_grid)
-    key_parts = patch_slices(pad_to_grid(_channels_last(keys), key_grid), key_grid)
-    drawn = drawn.to(queries.device)
-    shape = (len(queries), *drawn.shape[:2], -1)
-    total = torch.zeros(len(queries), *drawn.shape, device=queries.device)
-    for query, key in zip(query_parts, key_parts, strict=True):
-        flat = key.flatten(1, 2)
-        for rank, chosen in enumerate(drawn.unbind(-1)):
-            other = flat.index_select(1, chosen.flatten()).view(shape)
-            total[..., rank] += (query - other).square().sum(-1)
-    return total
-
-
-def _channels_last(features: Tensor) -> Tensor:
-    return features.permute(0, 2, 3, 1).to(torch.float32)
+    query_map, key_map = (
+        pad_to_grid(maps.permute(0, 2, 3, 1).to(torch.float32), grid).contiguous()
+        for maps, grid in ((queries, query_grid), (keys, key_grid))
+    )
+    patches = patch_view(query_map, query_grid)  # (N, rows, cols, size, size * D)
+    runs = pixel_runs(key_map, key_grid.size)
+    row = torch.div(drawn, key_grid.cols, rounding_mode="floor")
+    first = (row * key_grid.padded_width + drawn - row * key_grid.cols) * key_grid.stride
+    line = torch.arange(key_grid.size, device=drawn.device) * key_grid.padded_width
+    image = torch.arange(len(queries), device=drawn.device).view(-1, 1, 1, 1)
+    image = image * (key_grid.padded_height * key_grid.padded_width)
+    distances = []
+    for chosen in first.unbind(-1):
+        position = chosen[..., None] + line + image
+        other = runs.index_select(0, position.flatten()).view(patches.shape)
+        distances.append(other.sub_(patches).square_().sum((-2, -1)))
+    return torch.stack(distances, -1)

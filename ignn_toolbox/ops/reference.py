@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .graph import PatchGraph
 from .patches import PatchGrid
-from .window import WindowMode, window_starts
+from .window import Search, window_starts
 
 
 def patches(features: Tensor, grid: PatchGrid) -> Tensor:
@@ -31,37 +31,25 @@ def overlap_mean(values: Tensor, height: int, width: int, size: int, stride: int
     return (total / count)[..., :height, :width]
 
 
-def search(
-    queries: Tensor,
-    keys: Tensor,
-    *,
-    scale: int,
-    num_neighbors: int = 5,
-    window: int | None = 30,
-    window_mode: WindowMode = "centred",
-    patch_size: int = 3,
-    stride: int = 2,
-    exclude_self: bool = False,
-) -> PatchGraph:
-    """`ops.search` by the whole distance matrix and a stable sort."""
-    query_grid = PatchGrid(queries.shape[-2], queries.shape[-1], patch_size, stride)
-    key_grid = PatchGrid(keys.shape[-2], keys.shape[-1], patch_size, stride)
+def search(queries: Tensor, keys: Tensor, how: Search) -> PatchGraph:
+    """`ops.search` of the nearest by the whole distance matrix and a stable sort."""
+    query_grid, key_grid = (how.grid(*maps.shape[-2:]) for maps in (queries, keys))
     q = patches(queries, query_grid).flatten(2)
     a = patches(keys, key_grid).flatten(2)
     distance = (q[:, :, None] - a[:, None]).square().sum(-1)
-    high, wide, rows, cols = window_starts(query_grid, key_grid, scale, window, window_mode)
+    high, wide, rows, cols = window_starts(query_grid, key_grid, how)
     allowed = torch.zeros(len(query_grid), key_grid.rows, key_grid.cols, dtype=torch.bool)
     for i, r in enumerate(rows):
         for j, c in enumerate(cols):
             allowed[i * query_grid.cols + j, r : r + high, c : c + wide] = True
     allowed = allowed.flatten(1)
-    if exclude_self:
+    if how.exclude_self:
         allowed &= ~torch.eye(len(query_grid), dtype=torch.bool)
     distance = distance.masked_fill(~allowed, torch.inf)
-    order = distance.argsort(dim=-1, stable=True)[..., :num_neighbors]
-    shape = (queries.shape[0], query_grid.rows, query_grid.cols, num_neighbors)
+    order = distance.argsort(dim=-1, stable=True)[..., : how.num_neighbors]
+    shape = (queries.shape[0], query_grid.rows, query_grid.cols, how.num_neighbors)
     return PatchGraph(
-        order.view(shape), distance.gather(-1, order).view(shape), query_grid, key_grid, scale
+        order.view(shape), distance.gather(-1, order).view(shape), query_grid, key_grid, how.scale
     )
 
 

@@ -16,13 +16,6 @@ _STRIP = 2**19  # elements gathered at a time on the CPU, to stay in its cache
 _STRIP_ACCELERATOR = 2**26
 
 
-def runs_of(rows: Tensor, size: int) -> Tensor:
-    """Overlapping view ``(positions, size * s * s * C)``: ``size`` key pixels from each one."""
-    pixel = rows[0, 0, 0].numel()
-    count = rows.shape[0] * rows.shape[1] * rows.shape[2] - size + 1
-    return rows.as_strided((count, size * pixel), (pixel, 1))
-
-
 def gather_runs(
     runs: Tensor, position: Tensor, rows: Tensor, size: int, scratch: Scratch
 ) -> Tensor:

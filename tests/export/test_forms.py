@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from ignn_toolbox.export import ExportError, ExportForm, patches
 from ignn_toolbox.models.aggregators.graph_agg import downsampled
-from ignn_toolbox.ops import reference
+from ignn_toolbox.ops import Search, reference
 from ignn_toolbox.ops.patches import PatchGrid
 from ignn_toolbox.registry import MODELS
 
@@ -25,7 +25,7 @@ def test_search_finds_the_textbook_neighbours(size, scale, window, mode):
     if min(keys.shape[-2:]) < 6:
         count = 1
     options = {"num_neighbors": count, "window": window, "window_mode": mode}
-    expected = reference.search(queries, keys, scale=scale, **options)
+    expected = reference.search(queries, keys, Search(scale=scale, **options))
     found = patches.search(queries, keys, scale, count, window, mode, False)
     assert (found.rows, found.cols) == tuple(expected.index.shape[1:3])
     # both round; what differs must be as near
@@ -53,7 +53,7 @@ def test_a_query_is_not_its_own_neighbour(window):
     image = torch.rand(1, 3, 33, 40)
     image[..., 10:30] = 0.5  # more equal patches than neighbours
     options = {"num_neighbors": 3, "window": window, "exclude_self": True}
-    expected = reference.search(image, image, scale=1, **options)
+    expected = reference.search(image, image, Search(scale=1, **options))
     found = patches.search(image, image, 1, 3, window, "centred", True)
     assert torch.equal(found.index, expected.index.flatten(0, 2))
 
@@ -61,7 +61,7 @@ def test_a_query_is_not_its_own_neighbour(window):
 @pytest.mark.usefixtures("_ordered_ties")
 def test_among_equal_distances_the_lower_number_wins():
     flat = torch.full((1, 3, 40, 50), 0.25)
-    expected = reference.search(flat, flat[..., :20, :25], scale=2, window=6)
+    expected = reference.search(flat, flat[..., :20, :25], Search(scale=2, window=6))
     found = patches.search(flat, flat[..., :20, :25], 2, 5, 6, "centred", False)
     assert torch.equal(found.index, expected.index.flatten(0, 2))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ignn_toolbox.models import GraphAgg, SameScaleKNN
-from ignn_toolbox.ops import random_neighbors, reference, search
+from ignn_toolbox.ops import Search, reference, search
 
 RGB = {"type": "RGBEmbedder"}
 
@@ -47,9 +47,8 @@ def test_smallest_image_is_the_one_it_says():
 @pytest.mark.parametrize("window", [4, None])
 def test_random_neighbours_lie_in_the_window_and_differ(window):
     queries, keys = torch.rand(2, 3, 30, 26), torch.rand(2, 3, 15, 13)
-    options = {"scale": 2, "num_neighbors": 5, "window": window}
-    graph = random_neighbors(queries, keys, **options)
-    allowed = reference.search(queries, keys, **(options | {"num_neighbors": 16}))
+    graph = search(queries, keys, Search(2, 5, window, neighbors="random"))
+    allowed = reference.search(queries, keys, Search(2, 16, window))
     for row in graph.index.flatten(0, 2):
         assert len(set(row.tolist())) == 5
     if window is not None:  # the 16 nearest of a 4x4 window are all of it
@@ -60,17 +59,18 @@ def test_random_neighbours_lie_in_the_window_and_differ(window):
 
 def test_random_neighbours_have_their_own_distances_and_repeat():
     queries, keys = torch.rand(1, 3, 18, 18), torch.rand(1, 3, 9, 9)
-    graph = random_neighbors(queries, keys, scale=2, num_neighbors=3)
-    everything = search(queries, keys, scale=2, num_neighbors=16)
+    how = Search(2, 3, neighbors="random")
+    graph = search(queries, keys, how)
+    everything = search(queries, keys, Search(2, 16))
     place = (everything.index[..., None, :] == graph.index[..., None]).float().argmax(-1)
     torch.testing.assert_close(graph.distance, everything.distance.gather(-1, place))
-    again = random_neighbors(torch.rand(1, 3, 18, 18), keys, scale=2, num_neighbors=3)
+    again = search(torch.rand(1, 3, 18, 18), keys, how)
     assert torch.equal(graph.index, again.index)
 
 
 def test_random_neighbours_leave_oneself_out():
     image = torch.rand(1, 3, 12, 12)
-    graph = random_neighbors(image, image, scale=1, num_neighbors=35, exclude_self=True)
+    graph = search(image, image, Search(1, 35, exclude_self=True, neighbors="random"))
     assert (graph.index != torch.arange(36).view(1, 6, 6, 1)).all()
 
 

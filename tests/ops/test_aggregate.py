@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ignn_toolbox.ops import (
     PatchGraph,
     PatchGrid,
+    Search,
     aggregate,
     edge_label,
     prepare_neighbors,
@@ -383,7 +384,8 @@ def test_official_windows_are_the_authors(name, golden_dir, request):
         folder = request.getfixturevalue("shared_dir") / "golden" / "ignn"
     golden = Golden(folder / f"{name}.npz")
     graph, window = golden.graph, golden.meta["window"]
-    starts = window_starts(graph.query_grid, graph.key_grid, graph.scale, window, "official")
+    how = Search(graph.scale, window=window, window_mode="official")
+    starts = window_starts(graph.query_grid, graph.key_grid, how)
     assert starts[2:] == (golden["win_r0"].tolist(), golden["win_c0"].tolist())
 
 

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ignn_toolbox.ops import PatchGraph, PatchGrid, search
+from ignn_toolbox.ops import PatchGraph, PatchGrid, Search, search
 
 
 def image_graph(batch=1, height=21, width=26, k=3):
     generator = torch.Generator().manual_seed(3)
     queries = torch.randn(batch, 4, height, width, generator=generator)
     keys = torch.randn(batch, 4, height // 2, width // 2, generator=generator)
-    return search(queries, keys, scale=2, num_neighbors=k), queries, keys
+    return search(queries, keys, Search(scale=2, num_neighbors=k)), queries, keys
 
 
 @settings(max_examples=10, deadline=None)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ignn_toolbox.ops import PatchGrid, reference, smallest_image, window_starts
+from ignn_toolbox.ops import PatchGrid, Search, reference, window_starts
 from ignn_toolbox.ops.patches import (
     fold_constant,
     overlap_weights,
@@ -141,7 +141,7 @@ def test_statistics_of_constant_patches_are_differentiable():
 )
 def test_windows_are_squares_inside_the_keys(scale, window, height, width, mode):
     queries, keys = PatchGrid(height * scale, width * scale), PatchGrid(height, width)
-    high, wide, rows, cols = window_starts(queries, keys, scale, window, mode)
+    high, wide, rows, cols = window_starts(queries, keys, Search(scale, 1, window, mode))
     assert (len(rows), len(cols)) == (queries.rows, queries.cols)
     if window >= max(keys.rows, keys.cols):
         assert (high, wide) == (keys.rows, keys.cols)
@@ -156,7 +156,7 @@ def test_windows_are_squares_inside_the_keys(scale, window, height, width, mode)
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_centred_window_lies_over_its_query(scale):
     queries, keys = PatchGrid(80 * scale, 80 * scale), PatchGrid(80, 80)
-    side, _, rows, _ = window_starts(queries, keys, scale, 9)
+    side, _, rows, _ = window_starts(queries, keys, Search(scale, 1, 9))
     for i, start in enumerate(rows):
         own = i // scale
         free = 4 <= own <= keys.rows - 5  # no border in the way
@@ -166,20 +166,20 @@ def test_centred_window_lies_over_its_query(scale):
 def test_official_window_equals_the_centred_one_at_x2():
     queries, keys = PatchGrid(200, 131), PatchGrid(100, 65)
     for window in (1, 4, 7, 30):
-        centred = window_starts(queries, keys, 2, window, "centred")
-        assert centred == window_starts(queries, keys, 2, window, "official")
+        centred = window_starts(queries, keys, Search(2, 1, window, "centred"))
+        assert centred == window_starts(queries, keys, Search(2, 1, window, "official"))
 
 
 def test_official_window_drifts_at_x3_as_published():
     """Its centre is off by -14.7..+18.3 patches; 85 % of the queries see their own place."""
     keys = PatchGrid(120, 120)
-    side, _, rows, _ = window_starts(PatchGrid(360, 360), keys, 3, 30, "official")
+    side, _, rows, _ = window_starts(PatchGrid(360, 360), keys, Search(3, 5, 30, "official"))
     off = [start + side / 2 - i / 3 for i, start in enumerate(rows)]
     inside = [start <= i / 3 < start + side for i, start in enumerate(rows)]
     assert (keys.rows, len(rows)) == (60, 180)
     assert (round(min(off), 1), round(max(off), 1)) == (-14.7, 18.3)
     assert sum(inside) / len(inside) == 0.85
-    centred = window_starts(PatchGrid(360, 360), keys, 3, 30, "centred")[2]
+    centred = window_starts(PatchGrid(360, 360), keys, Search(3, 5, 30))[2]
     assert all(start <= i / 3 < start + side for i, start in enumerate(centred))
 
 
@@ -193,12 +193,12 @@ def test_official_window_drifts_at_x3_as_published():
 )
 def test_impossible_windows_are_refused(window, mode, message):
     with pytest.raises(ValueError, match=message):
-        window_starts(PatchGrid(12, 12), PatchGrid(6, 6), 2, window, mode)
+        Search(2, 1, window, mode)
 
 
 def test_smallest_image_is_the_published_one():
-    assert smallest_image(5, 2) == 12
-    assert smallest_image(5, 3) == 18
+    assert Search(2, 5).smallest_image == 12
+    assert Search(3, 5).smallest_image == 18
 
 
 def _generator(seed):

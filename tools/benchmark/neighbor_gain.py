@@ -29,7 +29,7 @@ from ignn_toolbox.images import list_images, read_image
 from ignn_toolbox.models.aggregators.graph_agg import downsampled
 from ignn_toolbox.models.backbones.base import Backbone
 from ignn_toolbox.models.embedders.vgg import VGGEmbedder
-from ignn_toolbox.ops import imresize_uint8, prepare_neighbors, random_neighbors, search
+from ignn_toolbox.ops import Search, imresize_uint8, prepare_neighbors, search
 from ignn_toolbox.ops.aggregate import as_map
 
 BORDER = 4  # HR pixels
@@ -57,7 +57,7 @@ def own_features(network: Backbone, image: Tensor) -> Tensor:
 
 CASES: dict[str, dict[str, Any]] = {
     "as in ignn_tiny": {},
-    "random": {"find": random_neighbors},
+    "random": {"kind": "random"},
     "whole image searched": {"window": None},
     "without AdaPN": {"adapn": False},
     "patches of 7x7": {"embed": colours_around},
@@ -69,14 +69,14 @@ def columns(
     network: Backbone,
     lq: Tensor,
     output: np.ndarray,
-    find: Callable[..., Any] = search,
+    kind: str = "nearest",
     embed: Callable[[Backbone, Tensor], Tensor] = colours,
     window: int | None = 30,
     adapn: bool = True,
 ) -> np.ndarray:
     """What the error is fitted from, ``(pixels, 2 * k)``."""
     images = (embed(network, image) for image in (lq, downsampled(lq, 2)))
-    graph = find(*images, scale=2, num_neighbors=NEIGHBORS, window=window, window_mode="centred")
+    graph = search(*images, Search(2, NEIGHBORS, window, neighbors=kind))
     neighbors = prepare_neighbors(lq, graph, adapn=adapn)
     height, width = output.shape
     found = []

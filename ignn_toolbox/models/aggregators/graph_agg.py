@@ -13,7 +13,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ...ops import WindowMode, imresize, smallest_image
+from ...ops import Search, WindowMode, imresize
 from ...ops.memory import Memory
 from ...registry import MODELS
 from .base import Allocate
@@ -31,7 +31,7 @@ class GraphAgg(PatchAggregator):
         embedder: Config of the embedder in whose features patches are compared.
         num_neighbors: The paper's k.
         window: The paper's d, in key patches of stride 2; ``None`` searches the whole image.
-        window_mode: ``'centred'`` or ``'official'``, see `ops.window_starts`.
+        window_mode: ``'centred'`` or ``'official'``, see `ops.Search`.
         neighbors: ``'nearest'``, or ``'random'`` as a control: k patches drawn from the window.
         adapn: Whether neighbours take over the query's mean and deviation (equation 3).
         ecn: Whether edge networks weight the neighbours (equation 2); else the weights are
@@ -65,13 +65,8 @@ class GraphAgg(PatchAggregator):
             raise ValueError(f"GraphAgg searches a smaller image: scale must be >= 2, got {scale}")
         super().__init__(
             channels,
-            scale,
+            Search(scale, num_neighbors, window, window_mode, neighbors=neighbors),
             embedder,
-            num_neighbors,
-            window,
-            window_mode,
-            neighbors,
-            False,
             adapn,
             ecn,
             ecn_channels,
@@ -83,7 +78,6 @@ class GraphAgg(PatchAggregator):
         self.hr_scale = scale
         self.hr_channels = channels
         self.hr_residual = residual
-        self.min_size = smallest_image(num_neighbors, scale)
         self.edge_hr = EdgeNet(self.embedder.channels, ecn_channels) if ecn else None
 
     def edge_networks(self) -> list[EdgeNet | None]:

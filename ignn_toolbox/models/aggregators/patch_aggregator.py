@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +10,10 @@ from torch import Tensor, nn
 
 from ...ops import (
     PatchGraph,
-    WindowMode,
+    Search,
     edge_label,
+    exact_float32,
     prepare_neighbors,
-    random_neighbors,
     search,
     sum_neighbors,
 )
@@ -117,13 +116,8 @@ class PatchAggregator(Aggregator):
 
     Args:
         channels: Channels C of the features.
-        scale: The graph's s.
+        how: How neighbours are searched.
         embedder: Config of the embedder in whose features patches are compared.
-        num_neighbors: The paper's k.
-        window: The paper's d, in key patches of stride 2; ``None`` searches the whole image.
-        window_mode: ``'centred'`` or ``'official'``, see `ops.window_starts`.
-        neighbors: ``'nearest'``, or ``'random'`` as a control: k patches drawn from the window.
-        exclude_self: Whether a query's own patch is no neighbour.
         adapn: Whether neighbours take over the query's mean and deviation (equation 3).
         ecn: Whether edge networks weight the neighbours (equation 2); else the weights are
             ``softmax(-D / distance_divisor)`` of the squared distances D.
@@ -138,13 +132,8 @@ class PatchAggregator(Aggregator):
     def __init__(
         self,
         channels: int,
-        scale: int,
+        how: Search,
         embedder: dict,
-        num_neighbors: int,
-        window: int | None,
-        window_mode: WindowMode,
-        neighbors: Literal["nearest", "random"],
-        exclude_self: bool,
         adapn: bool,
         ecn: bool,
         ecn_channels: int,
@@ -156,24 +145,18 @@ class PatchAggregator(Aggregator):
         super().__init__(init_cfg)
         if distance_divisor <= 0:
             raise ValueError(f"distance_divisor must be positive, got {distance_divisor}")
-        if neighbors not in ("nearest", "random"):
-            raise ValueError(f"neighbors must be 'nearest' or 'random', got {neighbors!r}")
-        self.scale = scale
-        self.num_neighbors = num_neighbors
-        self.window = window
-        self.window_mode = window_mode
-        self.neighbors = neighbors
-        self.exclude_self = exclude_self
+        self.how = how
+        self.scale = how.scale
+        self.min_size = how.smallest_image
         self.adapn = adapn
         self.distance_divisor = distance_divisor
         self.memory = memory
         self.embedder = MODELS.build(embedder)
-        self.downsample = NeighborEmbedding(channels, scale)
+        self.downsample = NeighborEmbedding(channels, how.scale)
         self.edge_lr = EdgeNet(self.embedder.channels, ecn_channels) if ecn else None
         self.fuse = Fuse(channels, channels, residual=residual)
-        grid = PatchGrid(3, 3)
-        self.alignment = grid.stride
-        self.halo = grid.size - 1 + self.downsample.halo + reach(self.fuse)
+        self.alignment = how.stride
+        self.halo = how.patch_size - 1 + self.downsample.halo + reach(self.fuse)
 
     def embed(
         self, image: Tensor, image_down: Tensor | None, allocate: Allocate | None = None
@@ -188,7 +171,7 @@ class PatchAggregator(Aggregator):
     def _embedded(self, *images: Tensor, allocate: Allocate | None = None) -> list[Tensor]:
         """The embedder's features, float32; without gradient when it is frozen."""
         trains = any(p.requires_grad for p in self.embedder.parameters())
-        with torch.autocast(images[0].device.type, enabled=False):
+        with exact_float32(images[0].device):
             if trains and torch.is_grad_enabled():
                 return [self.embedder(image.float()) for image in images]
             with torch.no_grad():
@@ -196,19 +179,7 @@ class PatchAggregator(Aggregator):
 
     def build_graph(self, image: Tensor, image_down: Tensor | None = None) -> PatchGraph:
         """The patch graph of ``(N, 3, H, W)`` images, RGB in [0, 1]."""
-        return self._find_neighbors(*self.embed(image, image_down))
-
-    def _find_neighbors(self, queries: Tensor, keys: Tensor) -> PatchGraph:
-        find = search if self.neighbors == "nearest" else random_neighbors
-        return find(
-            queries,
-            keys,
-            scale=self.scale,
-            num_neighbors=self.num_neighbors,
-            window=self.window,
-            window_mode=self.window_mode,
-            exclude_self=self.exclude_self,
-        )
+        return search(*self.embed(image, image_down), self.how)
 
     def edge_weights(
         self, queries: Tensor | None, keys: Tensor | None, graph: PatchGraph
@@ -246,7 +217,7 @@ class PatchAggregator(Aggregator):
             queries, keys = self.embed(image, image_down)
         if graph is None:
             assert queries is not None and keys is not None
-            graph = self._find_neighbors(queries, keys)
+            graph = search(queries, keys, self.how)
         weights = self.edge_weights(queries, keys, graph)
         del queries, keys
         return self._join(features, graph, weights, None)
@@ -255,7 +226,7 @@ class PatchAggregator(Aggregator):
         """See `Aggregator.prepare`; the graph is that of the whole image."""
         on_host = image.device.type == "cpu"
         queries, keys = self.embed(image, None, allocate if on_host else None)
-        graph = self._find_neighbors(queries, keys)
+        graph = search(queries, keys, self.how)
         stored: list[Tensor | None] = [None, None]
         if self.edge_lr is not None:
             stored = [queries, keys]
@@ -280,9 +251,7 @@ class PatchAggregator(Aggregator):
     def _key_rows(self, graph: PatchGraph, region: Region) -> slice:
         """Rows of the key grid where the queries of a region have looked."""
         grid = graph.query_grid
-        high, _, starts, _ = window_starts(
-            grid, graph.key_grid, self.scale, self.window, self.window_mode
-        )
+        high, _, starts, _ = window_starts(grid, graph.key_grid, self.how)
         first = region.top // grid.stride
         last = first + PatchGrid(region.height, region.width, grid.size, grid.stride).rows - 1
         return slice(starts[first], starts[last] + high)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from ...ops import smallest_image
+from ...ops import Search
 from ...ops.memory import Memory
 from ...registry import MODELS
 from .base import Allocate
@@ -57,13 +57,8 @@ class SameScaleKNN(PatchAggregator):
     ) -> None:
         super().__init__(
             channels,
-            1,
+            Search(1, num_neighbors, window, exclude_self=exclude_self, neighbors=neighbors),
             embedder,
-            num_neighbors,
-            window,
-            "centred",
-            neighbors,
-            exclude_self,
             adapn,
             ecn,
             ecn_channels,
@@ -72,7 +67,6 @@ class SameScaleKNN(PatchAggregator):
             memory,
             init_cfg,
         )
-        self.min_size = smallest_image(num_neighbors + int(exclude_self), 1)
 
     def embed(
         self, image: Tensor, image_down: Tensor | None, allocate: Allocate | None = None

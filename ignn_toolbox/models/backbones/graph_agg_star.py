@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from ...ops import PatchGraph, WindowMode, prepare_neighbors, search, smallest_image
+from ...ops import PatchGraph, Search, WindowMode, exact_float32, prepare_neighbors, search
 from ...ops.aggregate import as_map
 from ...registry import MODELS
 from ..aggregators.graph_agg import downsampled
@@ -28,7 +28,7 @@ class GraphAggStar(BaseModule):
             the paper, or `RGBEmbedder`.
         num_neighbors: The paper's k.
         window: The paper's d, in key patches of stride 2; ``None`` searches the whole image.
-        window_mode: ``'centred'`` or ``'official'``, see `ops.window_starts`.
+        window_mode: ``'centred'`` or ``'official'``, see `ops.Search`.
         init_cfg: mmengine's initialisation config.
 
     Attributes:
@@ -48,10 +48,8 @@ class GraphAggStar(BaseModule):
         if scale < 2:
             raise ValueError(f"GraphAggStar enlarges by its scale, which must be >= 2, got {scale}")
         self.scale = scale
-        self.num_neighbors = num_neighbors
-        self.window = window
-        self.window_mode = window_mode
-        self.min_size = smallest_image(num_neighbors, scale)
+        self.how = Search(scale, num_neighbors, window, window_mode)
+        self.min_size = self.how.smallest_image
         self.embedder = MODELS.build(embedder)
 
     def build_graph(self, image: Tensor, image_down: Tensor | None = None) -> PatchGraph:
@@ -61,14 +59,9 @@ class GraphAggStar(BaseModule):
             image_down = downsampled(image, self.scale)
         else:
             image_down = _repeat_border(image_down, [1 - n % 2 for n in image_down.shape[-2:]])
-        return search(
-            self.embedder(image),
-            self.embedder(image_down),
-            scale=self.scale,
-            num_neighbors=self.num_neighbors,
-            window=self.window,
-            window_mode=self.window_mode,
-        )
+        with exact_float32(image.device):
+            queries, keys = self.embedder(image), self.embedder(image_down)
+        return search(queries, keys, self.how)
 
     def forward(
         self, lq: Tensor, *, lq_down: Tensor | None = None, graph: PatchGraph | None = None

@@ -1,0 +1,75 @@
+"""Neighbours are decided in true float32, whatever torch's switches say."""
+
+import pytest
+import torch
+
+from ignn_toolbox.models import GraphAgg
+from ignn_toolbox.ops import Search, exact_float32, search
+
+
+def switches():
+    """How float32 is computed: GPU products, GPU convolutions, CPU products, CPU convolutions."""
+    owners = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)
+    owners += (torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv)
+    return [owner.fp32_precision for owner in owners]
+
+
+@pytest.fixture
+def _shortened():
+    """Factors may be rounded, to TF32 on a GPU and to bfloat16 on a CPU."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    assert switches() != ["ieee"] * 4
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+def spy_on(monkeypatch, name):
+    seen, function = [], getattr(torch, name)
+
+    def spy(*args, **kwargs):
+        seen.append(switches())
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(torch, name, spy)
+    return seen
+
+
+@pytest.mark.usefixtures("_shortened")
+def test_the_search_multiplies_exactly(monkeypatch):
+    before, seen = switches(), spy_on(monkeypatch, "baddbmm")
+    search(torch.rand(1, 3, 24, 24), torch.rand(1, 3, 12, 12), Search(2))
+    assert seen == [["ieee"] * 4]
+    assert switches() == before
+
+
+@pytest.mark.usefixtures("_shortened")
+@pytest.mark.parametrize("train", [False, True])
+def test_embedders_convolve_exactly(train):
+    seen = []
+    module = GraphAgg(4, 2, {"type": "CNNEmbedder", "channels": 4}).train(train)
+    module.embedder.register_forward_hook(lambda *_: seen.append(switches()))
+    with torch.set_grad_enabled(train):
+        module(torch.rand(1, 4, 24, 24), torch.rand(1, 3, 24, 24))
+    assert seen == [["ieee"] * 4] * 2
+
+
+@pytest.mark.usefixtures("_shortened")
+def test_switches_come_back_also_after_an_error():
+    before = switches()
+    with exact_float32("cpu"), exact_float32("cpu"):
+        assert switches() == ["ieee"] * 4
+    assert switches() == before
+    with pytest.raises(KeyError), exact_float32("cpu"):
+        raise KeyError
+    assert switches() == before
+
+
+def test_autocast_ends_inside():
+    with torch.autocast("cpu", dtype=torch.bfloat16), exact_float32("cpu"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_devices_without_autocast_are_served():
+    with exact_float32("meta"):
+        assert torch.zeros(2, device="meta").dtype == torch.float32
