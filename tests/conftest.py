@@ -57,24 +57,20 @@ def extra():
     return load
 
 
-class _Nearest(torch.nn.Module):
-    """The plainest network there is: every pixel becomes scale x scale pixels."""
-
-    min_size = 1
-
-    def __init__(self, scale: int) -> None:
-        super().__init__()
-        self.scale = scale
-
-    def forward(self, lq: torch.Tensor) -> torch.Tensor:
-        return lq.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
-
-
 @pytest.fixture
 def nearest_restorer() -> torch.nn.Module:
     """A restorer whose result can be foretold: x2 by repeating pixels."""
+    from ignn_toolbox.models import Network, NetworkSpec
+
+    class Nearest(Network):
+        spec = NetworkSpec(2)
+
+        def run(self, lq, go):
+            return go.local(torch.nn.Upsample(scale_factor=2, mode="nearest"), lq)
+
     restorer = torch.nn.Module()
-    restorer.network = _Nearest(2)
+    restorer.network = Nearest()
+    restorer.scale = 2
     return restorer
 
 

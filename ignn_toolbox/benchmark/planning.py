@@ -12,7 +12,6 @@ from torch import nn
 from ..engine.config import load_config
 from ..inference.tile_plan import TilePlanner
 from ..inference.tiling import area_ratio
-from ..models.backbones import Backbone
 from ..models.embedders import FrozenEmbedder
 from ..models.plan import plan_memory
 from ..registry import MODELS
@@ -75,10 +74,9 @@ def predict_tiles(job: Job, tile: int) -> TiledJob:
         ValueError: The config is faulty, its network is no backbone, the image is too small.
     """
     network = _build(job)[0].to(memory_format=torch.channels_last)
-    if not isinstance(network, Backbone):
-        raise ValueError(f"a {type(network).__name__} has no exact tiles")
-    plan = TilePlanner(network).plan_tile(job.height, job.width, tile, host_memory=0)
-    ratio = area_ratio(network, job.height, job.width, tile)
+    planner = TilePlanner(network)
+    plan = planner.plan_tile(job.height, job.width, tile, host_memory=0)
+    ratio = area_ratio(planner.schedule, job.height, job.width, tile)
     return TiledJob(tile, plan.peak, plan.stored, ratio)
 
 
@@ -98,7 +96,7 @@ class _JobCall:
     def __call__(self, tiny: bool) -> Callable[[], object]:
         job = self.job
         network, layout = _build(job)
-        height, width = (network.min_size,) * 2 if tiny else (job.height, job.width)
+        height, width = (network.spec.min_size,) * 2 if tiny else (job.height, job.width)
         image = torch.rand(1 if tiny else job.batch, 3, max(height, 4), max(width, 4))
         image = image.contiguous(memory_format=layout)
         if not job.train:

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.aggregators import Aggregated, GraphAgg
+from ..models.aggregators import GraphAgg
 from ..ops import reference
 
 
-def graph_agg(module: GraphAgg, features: Tensor, image: Tensor) -> Aggregated:
+def graph_agg(module: GraphAgg, features: Tensor, image: Tensor) -> tuple[Tensor, Tensor]:
     """The same as ``module(features, image)``, from the textbook operators.
 
     Every neighbour's map is made before the first is used, and the HR weights come from edge labels
@@ -30,4 +30,4 @@ def graph_agg(module: GraphAgg, features: Tensor, image: Tensor) -> Aggregated:
     embedded = torch.stack([module.downsample(maps[:, r]) for r in ranks], 1)
     lr = (embedded * weights_lr[:, :, None]).sum(1)
     hr = (maps * weights_hr[:, :, None]).sum(1)
-    return Aggregated(module.fuse(features, lr), hr)
+    return module.fuse(features, lr), hr

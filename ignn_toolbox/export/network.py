@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..models.aggregators import NonLocal
-from ..models.aggregators.base import Aggregated
 from ..models.aggregators.patch_aggregator import PatchAggregator
-from ..models.backbones import Backbone
 from ..models.embedders import FrozenEmbedder
 from ..models.layers import MeanShift
+from ..models.steps import Whole
 from . import patches
 
 
@@ -24,7 +23,7 @@ class ExportError(ValueError):
 class ExportForm(nn.Module):
     """A network for the exporter: one picture of any size, no checks, no loops over the picture.
 
-    A `Backbone` gets its aggregator replaced; any other network is taken as it is.
+    An aggregator is replaced; any other network is taken as it is.
 
     Args:
         network: Stays as it was: the form works on a copy.
@@ -44,18 +43,7 @@ class ExportForm(nn.Module):
 
     def forward(self, lq: Tensor) -> Tensor:
         """``(1, 3, H, W)`` RGB in [0, 1] to ``(1, 3, scale * H, scale * W)``, not clamped."""
-        network = self.network
-        if not isinstance(network, Backbone):
-            return network(lq)
-        head = network.head(lq)
-        first, last = network.split_blocks()
-        x = head
-        for block in first:
-            x = block(x)
-        aggregated = Aggregated(x)
-        if network.aggregator is not None:
-            aggregated = network.aggregator(x, lq)
-        return network.finish(lq, head, aggregated, last)
+        return self.network.run(lq, Whole())
 
 
 class PatchForm(nn.Module):
@@ -79,11 +67,11 @@ class PatchForm(nn.Module):
         if isinstance(own.embedder, FrozenEmbedder):
             own.embedder.init_weights()  # else its first call, the traced one, would read them
         self.own = own
-        self.hr_scale = own.hr_scale
+        self.scales = own.scales
         self.shrink_weights = patches.shrink_weights(own.scale)
 
-    def forward(self, features: Tensor, image: Tensor) -> Aggregated:
-        """See `Aggregator.forward`."""
+    def forward(self, features: Tensor, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """See `Attention.forward`."""
         own = self.own
         queries = keys = own.embedder(image)
         if own.scale > 1:
@@ -100,7 +88,8 @@ class PatchForm(nn.Module):
         )
         weights = self._weights(queries, keys, found)
         lr, hr = self._sums(features, found, weights)
-        return Aggregated(own.fuse(features, lr), hr if self.hr_scale is not None else None)
+        fused = own.fuse(features, lr)
+        return fused if len(self.scales) == 1 else (fused, hr)
 
     def _weights(self, queries: Tensor, keys: Tensor, found: patches.Found) -> list[Tensor]:
         """`PatchAggregator.edge_weights`: ``(1, k, H, W)`` for LR and HR."""
@@ -148,7 +137,7 @@ class PatchForm(nn.Module):
             neighbor = patches.fold(neighbor, found.rows, found.cols, size, scale)
             part_lr = own.downsample(neighbor) * weight_lr[:, rank : rank + 1]
             lr = part_lr if lr is None else lr + part_lr
-            if self.hr_scale is not None:
+            if len(self.scales) > 1:
                 part_hr = neighbor * weight_hr[:, rank : rank + 1]
                 hr = part_hr if hr is None else hr + part_hr
         return lr, hr
@@ -166,19 +155,19 @@ class NonLocalForm(nn.Module):
         own: The aggregator, whose layers are used.
     """
 
-    hr_scale = None
+    scales = (1,)
 
     def __init__(self, own: NonLocal) -> None:
         super().__init__()
         self.own = own
 
-    def forward(self, features: Tensor, image: Tensor) -> Aggregated:
-        """See `Aggregator.forward`; only ``features`` are used."""
+    def forward(self, features: Tensor, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """See `Attention.forward`; only ``features`` are used."""
         block = self.own.block
         theta, phi, g = (f(features).flatten(2) for f in (block.theta, block.phi, block.g))
         weights = torch.softmax(self.own.scale * theta.transpose(1, 2) @ phi, -1)
         found = (g @ weights.transpose(1, 2)).unflatten(2, features.shape[-2:])
-        return Aggregated(features + block.conv_out(found))
+        return features + block.conv_out(found)
 
 
 def _plain(network: nn.Module) -> nn.Module:

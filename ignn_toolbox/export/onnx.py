@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from ..models.steps import Network
 from .network import ExportError, ExportForm
 
 OPSET = 20
@@ -41,7 +41,7 @@ class Parity:
     difference: float
 
 
-def export_onnx(network: nn.Module, path: str | Path, metadata: Mapping[str, str]) -> None:
+def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str]) -> None:
     """Writes an ONNX file: input ``lq`` (1, 3, H, W), output ``sr``, any H and W.
 
     RGB in [0, 1]; the result is not clamped. The graph search is part of the file. Shorter sides
@@ -58,7 +58,7 @@ def export_onnx(network: nn.Module, path: str | Path, metadata: Mapping[str, str
     """
     path = Path(path)
     form = ExportForm(network).eval()
-    least = getattr(network, "min_size", 1)
+    least = network.spec.min_size
     sides = [torch.export.Dim(name, min=max(least, 2)) for name in ("height", "width")]
     with _quiet(), torch.no_grad():
         try:
@@ -87,7 +87,7 @@ def export_onnx(network: nn.Module, path: str | Path, metadata: Mapping[str, str
         temporary.unlink(missing_ok=True)
 
 
-def onnx_parity(network: nn.Module, path: str | Path, threads: int = 1) -> list[Parity]:
+def onnx_parity(network: Network, path: str | Path, threads: int = 1) -> list[Parity]:
     """Runs a file in onnxruntime beside its network on noise of three sizes, odd ones too.
 
     Where a query's k-th and next neighbour are equally far but for rounding, either may be chosen,
@@ -98,7 +98,7 @@ def onnx_parity(network: nn.Module, path: str | Path, threads: int = 1) -> list[
         ImportError: onnxruntime is not installed.
     """
     session = onnx_session(path, threads)
-    least = getattr(network, "min_size", 1)
+    least = network.spec.min_size
     found = []
     for height, width in _COMPARED:
         shape = (1, 3, max(height, least), max(width, least + 1))

@@ -60,10 +60,10 @@ def register(untold: Untold = Untold(), registry: Any = None) -> None:
                 + ([aggregator["type"]] if aggregator else []),
                 supports_half=False,
                 supports_bfloat16=False,
-                scale=network.scale,
+                scale=network.spec.scale,
                 input_channels=3,
                 output_channels=3,
-                size_requirements=spandrel.SizeRequirements(minimum=network.min_size),
+                size_requirements=spandrel.SizeRequirements(minimum=network.spec.min_size),
                 # neighbours may lie in another tile
                 tiling=spandrel.ModelTiling.DISCOURAGED
                 if whole

@@ -53,8 +53,8 @@ def file_metadata(model: str | Path, network: nn.Module, licence: str | None) ->
     metadata = {
         "model": Path(model).stem,
         "network": type(network).__name__,
-        "scale": str(network.scale),
-        "min_size": str(getattr(network, "min_size", 1)),
+        "scale": str(network.spec.scale),
+        "min_size": str(network.spec.min_size),
         "range": "RGB in [0, 1]; the output is to be clamped",
         "toolbox": f"ignn_toolbox {__version__}",
     }

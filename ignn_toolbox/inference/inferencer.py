@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..images import (
     MAX_PIXELS,
@@ -19,7 +19,9 @@ from ..images import (
     upright,
 )
 from ..images.convert import tensor_to_arrays, to_array, to_tensor
+from ..models.colour import restore_in_colour
 from ..models.restorers import Restorer, SelfEnsemble
+from ..models.steps import Network
 from ..ops import imresize
 from ..zoo import zoo_models
 from ..zoo.loading import init_model
@@ -33,8 +35,6 @@ Restore = Callable[[Tensor], Tensor]
 Source = str | Path | np.ndarray | Tensor
 
 _LARGEST_GROWTH = 16  # in pixels: x4 is the largest scale of a network
-# ITU-R BT.601, as PNG and JPEG readers turn colour into grey.
-_LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class SRInferencer:
             model = init_model(model, checkpoint)
         elif checkpoint is not None:
             raise ValueError("a restorer brings its weights; pass a name or config to load others")
-        self.scale: int = model.network.scale
+        self.scale: int = model.scale
         self._siblings = siblings
         self._restores = {self.scale: self._restorer(model)}
 
@@ -193,8 +193,6 @@ class SRInferencer:
         if alpha is not None:
             colour = fill_transparent(colour, alpha)
         restored = self._restore_colour(to_tensor(colour), size)
-        if channels < 3:
-            restored = (restored * _LUMA).sum(1, keepdim=True)
         if alpha is not None:
             mask = imresize(to_tensor(alpha[:, :, None]), size=size)
             restored = torch.cat([restored, mask], 1)
@@ -213,7 +211,7 @@ class SRInferencer:
 
     def _restore_colour(self, lq: Tensor, size: tuple[int, int]) -> Tensor:
         restore = self._nearest(math.sqrt(math.prod(size) / math.prod(lq.shape[-2:])))
-        lq = lq.expand(-1, 3, -1, -1).contiguous().to(self.device)
+        lq = lq.contiguous().to(self.device)
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self._amp),
@@ -231,15 +229,16 @@ class SRInferencer:
         return self._restores[scale]
 
     def _restorer(self, model: Restorer) -> Restore:
-        """A restorer's network as one callable ``(1, 3, H, W) -> (1, 3, scale * H, scale * W)``."""
+        """A restorer's network as one callable, for pictures of one channel or three."""
         # rows of pixels: what convolutions on the CPU are fastest with
         model = model.to(self.device, memory_format=torch.channels_last)
-        network: nn.Module = model.eval().network
+        network: Network = model.eval().network
         whole = torch.compile(network, dynamic=True) if self._options["compile"] else network
         restore = TiledRestorer(network, whole, **self._tiling)
         restore.progress = lambda done, total: self.progress(done, total)
         restore.report = lambda message: self.report(message)
-        return SelfEnsemble(restore) if self._options["self_ensemble"] else restore
+        whole_picture = SelfEnsemble(restore) if self._options["self_ensemble"] else restore
+        return lambda lq: restore_in_colour(whole_picture, network.spec, lq)
 
     def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
         reader = ThreadPoolExecutor(1)

@@ -2,7 +2,6 @@
 
 import bisect
 import contextlib
-import copy
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..models.aggregators.base import Allocate
-from ..models.backbones import Backbone
 from ..models.dry_run import DryRun, fake_tensors
-from ..models.heap import Heap
+from ..models.program import Schedule, record
+from ..models.steps import Network
 from ..ops.patches import Region
 from .independent import restore_independently
 from .tiles import MapStore, TileRun, cut, grow
@@ -58,16 +56,20 @@ class TilePlanner:
         mode: How tiles are restored.
     """
 
-    def __init__(self, network: nn.Module, mode: TileMode = "exact") -> None:
+    def __init__(self, network: Network, mode: TileMode = "exact") -> None:
         self._network = network
         self._mode = mode
         self._whole = functools.lru_cache(64)(self._run_whole)
-        self._tiled = functools.lru_cache(1)(
-            lambda *size: _TiledPicture(network, mode, self._fake, size)
-        )
-        self._tiles = functools.lru_cache(64)(
-            lambda height, width, tile: self._tiled(height, width).plan(tile)
-        )
+        self._tiles = functools.lru_cache(64)(self._run_tiled)
+
+    @functools.cached_property
+    def schedule(self) -> Schedule:
+        """The network's steps.
+
+        Raises:
+            TypeError: It is not known how far one of them looks.
+        """
+        return record(self._network)
 
     @functools.cached_property
     def _fake(self) -> Any:
@@ -91,11 +93,9 @@ class TilePlanner:
 
     def fits_whole(self, height: int, width: int, memory: int) -> bool:
         """Whether a picture can be restored in one piece."""
-        if isinstance(self._network, Backbone):  # spares a long dry run
-            # the head, its way through the blocks, and a residual's two maps
-            least = 4 * 4 * self._network.stem.out_channels * height * width
-            if least > memory:
-                return False
+        first = next((m for m in self._network.modules() if isinstance(m, nn.Conv2d)), None)
+        if first is not None and 4 * first.out_channels * height * width > memory:
+            return False  # spares a long dry run: one map is too much already
         if _AMPLE * height * width <= memory:
             return True
         rounded = 1 << (max(height, width) - 1).bit_length()
@@ -125,51 +125,23 @@ class TilePlanner:
             self._network(_picture(self._network, height, width))
         return int(_MARGIN * max(run.peaks.values()))
 
-
-class _TiledPicture:
-    """Dry runs of one picture in tiles of any size; what they share is made once."""
-
-    def __init__(
-        self, network: nn.Module, mode: TileMode, fake: Any, size: tuple[int, int]
-    ) -> None:
-        self._network = network
-        self._mode = mode
-        self._fake = fake
-        self._size = size
-        self._run = DryRun()
-        self._store = _DryStore(self._run)
-        self._prepared: Any = None
-        self._heap: Heap | None = None
-        self._peak = 0
-
-    def plan(self, tile: int) -> tuple[int, int]:
+    def _run_tiled(self, height: int, width: int, tile: int) -> tuple[int, int]:
         """Most bytes beside the maps of the whole picture, and most bytes of those."""
-        self._run.peaks.clear()
-        if self._heap is not None:  # as it was before the tiles of another plan
-            self._run.heap = copy.deepcopy(self._heap)
-        network: Any = self._network
-        tiles = _OneTile(tile)
-        with _dry(self._fake, self._run):
-            with self._run.uncounted():
-                lq = _picture(network, *self._size)
+        run, network = DryRun(), self._network
+        store, tiles = _DryStore(run), _OneTile(tile)
+        with _dry(self._fake, run):
+            with run.uncounted():
+                lq = _picture(network, height, width)
             if self._mode == "exact":
-                restore_exactly(network, lq, tiles, self._store, self._prepare)
+                restore_exactly(network, lq, tiles, store, self.schedule)
             else:
-                restore_independently(network, lq, network.scale, tiles, self._store)
-        return int(_MARGIN * max(self._peak, *self._run.peaks.values())), self._store.most
-
-    def _prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> Any:
-        aggregator: Any = self._network.aggregator
-        if self._prepared is None:
-            self._prepared = aggregator.prepare(features, image, allocate)
-            self._peak = max(self._run.peaks.values())
-            self._heap = copy.deepcopy(self._run.heap)
-        return self._prepared
+                restore_independently(network, lq, network.spec.scale, tiles, store)
+        return int(_MARGIN * max(run.peaks.values())), store.most
 
 
-def _picture(network: nn.Module, height: int, width: int) -> Tensor:
+def _picture(network: Network, height: int, width: int) -> Tensor:
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    picture = torch.empty(1, 3, height, width, device=device)
+    picture = torch.empty(1, network.spec.channels[0], height, width, device=device)
     return picture.contiguous(memory_format=torch.channels_last)
 
 

@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..models.backbones import Backbone
+from ..models.spec import NetworkSpec
+from ..models.steps import Network
 from .independent import deviation, restore_independently
 from .memory import format_memory, free_memory, used_memory
 from .tile_plan import SMALLEST_TILE, TileMode, TilePlan, TilePlanner
@@ -29,7 +29,7 @@ class TiledRestorer:
             memory, on a GPU its tensors there); half of the free memory more when ``None``.
         tile: Side of a tile in LR pixels; chosen by the budget when ``None``.
         mode: ``'exact'`` gives the result of the whole picture, ``'independent'`` restores the
-            tiles one by one and blends them. Networks other than backbones run whole when exact.
+            tiles one by one and blends them.
         report_deviation: Restore in exact tiles too and report how far independent ones are off.
         passes: How many calls make one picture, as the self-ensemble's eight do; for progress.
 
@@ -41,7 +41,7 @@ class TiledRestorer:
 
     def __init__(
         self,
-        network: Any,
+        network: Network,
         whole: Callable[[Tensor], Tensor],
         memory: int | None = None,
         tile: int | None = None,
@@ -58,7 +58,7 @@ class TiledRestorer:
         if memory is not None and memory <= 0:
             raise ValueError(f"memory={memory} bytes must be positive")
         self.network = network
-        self.scale: int = self.network.scale
+        self.spec: NetworkSpec = network.spec
         self.progress: Progress = lambda done, total: None
         self.report: Callable[[str], None] = warn
         self.planner = TilePlanner(network, mode)
@@ -70,13 +70,8 @@ class TiledRestorer:
         self._passes = passes
         self._passed = 0
 
-    @property
-    def min_size(self) -> int:
-        """Smallest height and width of a picture."""
-        return self.network.min_size
-
     def __call__(self, lq: Tensor) -> Tensor:
-        """``(1, 3, H, W)`` to ``(1, 3, scale * H, scale * W)``."""
+        """``(1, C, H, W)`` to ``(1, C', scale * H, scale * W)``."""
         try:
             restored = self._restore(lq.contiguous(memory_format=torch.channels_last))
         except BaseException:
@@ -86,8 +81,6 @@ class TiledRestorer:
         return restored
 
     def _restore(self, lq: Tensor) -> Tensor:
-        if self._mode == "exact" and not isinstance(self.network, Backbone):
-            return self._in_one_piece(lq)
         height, width = lq.shape[-2:]
         memory, host_memory = self._budgets(lq.device)
         if self._tile is not None:
@@ -126,13 +119,11 @@ class TiledRestorer:
         run = TileRun(plan.tile, self.report, self._tell)
         store = MapStore(plan.stored if plan.in_memory else 0, torch.device("cpu"))
         if self._mode == "exact":
-            return restore_exactly(self.network, lq, run, store)
-        restored = restore_independently(self._whole, lq, self.scale, run, store)
+            return restore_exactly(self.network, lq, run, store, self.planner.schedule)
+        restored = restore_independently(self._whole, lq, self.spec.scale, run, store)
         if self._report_deviation:
-            if isinstance(self.network, Backbone):
-                exact = restore_exactly(self.network, lq, TileRun(run.tile, self.report), store)
-            else:
-                exact = self._whole(lq)
+            again = TileRun(run.tile, self.report)
+            exact = restore_exactly(self.network, lq, again, store, self.planner.schedule)
             off = deviation(restored, exact)
             self.report(f"independent tiles of {run.tile} pixels: {off}")
         return restored

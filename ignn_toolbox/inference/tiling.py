@@ -1,214 +1,272 @@
 """Pictures larger than memory, with the result of the whole picture.
 
-The convolutions run in tiles with a halo of their receptive field. What looks at the whole picture
-does so here too: the patch graph is searched in the whole image, neighbours come from whole-image
-features, channel attention takes whole-image means.
+The interpreter of a network's program that goes over the picture tile by tile. A local step is
+computed once a tile, on what the steps after it need of it; what looks at the whole picture gets
+whole maps, which were stored tile by tile.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..models.aggregators import Aggregated
-from ..models.aggregators.base import Allocate
-from ..models.backbones import Backbone
-from ..models.layers import reach
+from ..models.program import AttendStep, LocalStep, Map, Pass, Schedule, StatisticStep, Step, record
+from ..models.reach import Axis
+from ..models.steps import Network, Place
 from ..ops.patches import Region
-from .tiles import MapStore, TileRun, cut, grow, inside, view
+from .tiles import MapStore, TileRun, cut, inside, view
+
+Span = tuple[int, int]
+Box = tuple[Span, Span]  # rows and columns
 
 
 def restore_exactly(
-    network: Backbone,
+    network: Network,
     lq: Tensor,
     run: TileRun,
     store: MapStore,
-    prepare: Callable[[Tensor, Tensor, Allocate], Any] | None = None,
+    schedule: Schedule | None = None,
 ) -> Tensor:
     """``network(lq)``, to float rounding, in tiles; without gradient.
 
     Args:
         network: In eval mode.
-        lq: ``(1, 3, H, W)`` RGB in [0, 1], on the network's device.
+        lq: ``(1, C, H, W)`` in [0, 1], on the network's device.
         run: Goes through the tiles.
         store: Holds the maps of the whole picture.
-        prepare: In place of the aggregator's own.
+        schedule: The network's own, `program.record`, where it is there already.
 
     Returns:
-        ``(1, 3, scale * H, scale * W)``, from the store.
+        ``(1, C', scale * H, scale * W)``, from the store.
 
     Raises:
-        ValueError: The picture is smaller than ``min_size`` or not single.
+        TypeError: It is not known how far a step looks.
+        ValueError: The picture does not fit the network, or is not single.
     """
-    if len(lq) != 1 or min(lq.shape[-2:]) < network.min_size:
-        raise ValueError(
-            f"one image of at least {network.min_size}x{network.min_size} is tiled at a time, "
-            f"got {tuple(lq.shape)}"
-        )
-    return _Exact(network, lq, run, store, prepare).run()
+    if len(lq) != 1:
+        raise ValueError(f"one picture is tiled at a time, got {tuple(lq.shape)}")
+    network.check(lq)
+    padded = network.padded(lq)
+    made = _InTiles(schedule or record(network), padded, run, store).run()
+    height, width = (network.spec.scale * n for n in lq.shape[-2:])
+    return made[..., :height, :width]
 
 
-def halos(network: Backbone) -> tuple[int, int]:
-    """LR pixels around a tile that are computed with it: before the aggregator, and from it on."""
-    first, last = network.split_blocks()
-    before = reach(network.stem) + sum(block.halo or 0 for block in first)
-    after = network.finishing_halo([block for block in last if block.halo is not None])
-    if network.aggregator is None:
-        return 0, before + after
-    return before, network.aggregator.halo + after
+def area_ratio(schedule: Schedule, height: int, width: int, tile: int) -> float:
+    """Pixels computed over pixels of the maps, mean of all steps: the least that tiles cost."""
+    sizes = _sizes(schedule, height, width)
+    computed = whole = 0.0
+    for stage in schedule.passes:
+        for region in cut(height, width, tile):
+            boxes = _boxes(stage, _cores(stage, region, height, width, sizes), sizes)
+            computed += sum(_area(box) / _pixels(sizes[step]) for step, box in boxes.items())
+        whole += len(stage.steps)
+    return computed / whole
 
 
-def area_ratio(network: Backbone, height: int, width: int, tile: int) -> float:
-    """Pixels computed over pixels of the picture: the least that tiles of this size cost."""
-    pixels = [
-        grown.height * grown.width
-        for halo in halos(network)
-        for grown in (grow(r, halo, height, width) for r in cut(height, width, tile))
-    ]
-    return sum(pixels) / len(halos(network)) / (height * width)
+def _area(box: Box) -> int:
+    (top, bottom), (left, right) = box
+    return (bottom - top) * (right - left)
 
 
-class _Exact:
+def _pixels(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+class _InTiles:
     """One picture on its way through a network."""
 
-    def __init__(
-        self,
-        network: Backbone,
-        lq: Tensor,
-        run: TileRun,
-        store: MapStore,
-        prepare: Callable[[Tensor, Tensor, Allocate], Any] | None,
-    ) -> None:
-        self.network = network
-        self.lq = lq
+    def __init__(self, schedule: Schedule, lq: Tensor, run: TileRun, store: MapStore) -> None:
+        self.schedule = schedule
+        self.device = lq.device
         self.tiles = run
         self.store = store
-        self.prepare = prepare or getattr(network.aggregator, "prepare", None)
-        self.size = lq.shape[-2], lq.shape[-1]
+        self.height, self.width = lq.shape[-2:]
+        self.sizes = _sizes(schedule, self.height, self.width)
+        self.maps: dict[Map, Tensor] = {schedule.picture: lq}
+        self.prepared: dict[Step, Any] = {}
 
     def run(self) -> Tensor:
-        network = self.network
-        first, last = network.split_blocks()
-        pixels = self.size[0] * self.size[1]
-        if network.aggregator is None and all(block.halo is not None for block in first):
-            self.tiles.expect(pixels)
-            return self._finish(None, None, first)
-        self.tiles.expect(self._passes(first, last) * pixels)
-        features = self._blocks(None, first)
-        prepared = None
-        if network.aggregator is not None:
-            assert self.prepare is not None
-            prepared = self.prepare(features, self.lq, self.store.allocate)
-        if all(block.halo is not None for block in last):
-            return self._finish(features, prepared, last)
-        features, hr_features = self._aggregate(features, prepared)
-        features = self._blocks(features, last)
-        return self._finish(features, None, [], hr_features)
+        self.tiles.expect(len(self.schedule.passes) * self.height * self.width)
+        for number, stage in enumerate(self.schedule.stages):
+            if isinstance(stage, Pass):
+                self._go_over(stage)
+            elif isinstance(stage, StatisticStep):
+                self.maps[stage.outputs[0]] = self._gather(stage)
+            elif isinstance(stage, AttendStep):
+                features, *guides = (self.maps[m] for m in stage.inputs)
+                self.prepared[stage] = stage.module.prepare(
+                    features, *guides, allocate=self.store.allocate
+                )
+                del features, guides
+            else:
+                assert isinstance(stage, LocalStep)
+                self.maps[stage.outputs[0]] = stage.fn(*(self.maps[m] for m in stage.inputs))
+            last = self.schedule.last_use
+            self.maps = {m: x for m, x in self.maps.items() if last.get(m, -1) > number}
+            self.prepared = {s: x for s, x in self.prepared.items() if last[s] > number}
+        return self.maps[self.schedule.result]
 
-    @staticmethod
-    def _passes(first: Sequence[nn.Module], last: Sequence[nn.Module]) -> int:
-        def own(blocks: Sequence[nn.Module]) -> int:
-            return sum(2 * len(b.blocks) + 1 if b.halo is None else 0 for b in blocks)
+    def _gather(self, step: StatisticStep) -> Tensor:
+        x = self.maps[step.inputs[0]]
+        height, width = x.shape[-2:]
+        parts = []
+        for region in cut(height, width, self.tiles.tile):
+            part = view(x, region).to(self.device)
+            parts.append(step.statistic.part(part, Place(region, height, width)))
+        return step.statistic.join(parts).to(self.device, x.dtype)
 
-        return 2 + own([*first, *last]) + any(block.halo is None for block in last)
-
-    def _blocks(self, features: Tensor | None, blocks: Sequence[nn.Module]) -> Tensor:
-        """Whole features after some blocks; from the image where there are none before them."""
-        local: list[nn.Module] = []
-        for block in blocks:
-            if block.halo is not None:
-                local.append(block)
-                continue
-            if local or features is None:
-                features, local = self._local(features, local), []
-            features = block.run_tiled(features, self._tiled)
-        return self._local(features, local) if local or features is None else features
-
-    def _local(self, features: Tensor | None, blocks: Sequence[nn.Module]) -> Tensor:
-        chain, halo = list(blocks), sum(block.halo for block in blocks)
-
-        def work(x: Tensor) -> Tensor:
-            x = self.network.head(x) if features is None else x
-            for block in chain:
-                x = block(x)
-            return x
-
-        if features is None:
-            return self._tiled(work, halo + reach(self.network.stem), self.lq)
-        return self._tiled(work, halo, features)
-
-    def _tiled(self, function: Callable[..., Tensor], halo: int, *maps: Tensor) -> Tensor:
-        """Apply a function to maps tile by tile: a map of its results."""
-        whole: list[Tensor] = []
-
+    def _go_over(self, stage: Pass) -> None:
         def work(region: Region) -> None:
-            outer = grow(region, halo, *self.size)
-            made = function(*(self._take(m, outer) for m in maps))
-            self._put(whole, made, region, outer, 1)
+            cores = _cores(stage, region, self.height, self.width, self.sizes)
+            self._compute(stage, cores, _boxes(stage, cores, self.sizes))
 
-        self.tiles.over(*self.size, work)
-        return whole[0]
+        self.tiles.over(self.height, self.width, work)
 
-    def _aggregate(self, features: Tensor, prepared: object) -> tuple[Tensor, Tensor | None]:
-        aggregator = self.network.aggregator
-        lr: list[Tensor] = []
-        hr: list[Tensor] = []
+    def _compute(self, stage: Pass, cores: dict[Map, Box], boxes: dict[Step, Box]) -> None:
+        """One tile: each step on the part of its maps that is needed."""
+        made: dict[Map, tuple[Tensor, Box]] = {}
+        last = {m: step for step in stage.steps for m in step.inputs}
+        for step in stage.steps:
+            box = boxes[step]
+            inputs = [
+                self.maps[m].to(self.device) if m.small else self._take(m, made, box)
+                for m in step.inputs
+            ]
+            place = Place(_region(box), *self.sizes[step])
+            results = self._call(step, inputs, place)
+            del inputs
+            for m in step.maps:
+                if last[m] is step:
+                    made.pop(m, None)
+            for m, result in zip(step.outputs, results, strict=True):
+                made[m] = result, _begun(m, box, result, step)
+                if m in cores:
+                    self._put(m, *made[m], cores[m])
+                if m not in last:
+                    del made[m]
 
-        def work(region: Region) -> None:
-            outer = grow(region, aggregator.halo, *self.size, aggregator.alignment)
-            made = aggregator.aggregate(prepared, self._take(features, outer), outer)
-            self._put(lr, made.features, region, outer, 1)
-            if made.hr_features is not None:
-                self._put(hr, made.hr_features, region, outer, aggregator.hr_scale)
+    def _call(self, step: Step, inputs: Sequence[Tensor], place: Place) -> tuple[Tensor, ...]:
+        if isinstance(step, LocalStep):
+            return (step.fn(*inputs, place=place) if step.placed else step.fn(*inputs),)
+        assert isinstance(step, AttendStep)
+        results = step.module.attend(self.prepared[step], inputs[0], place)
+        return results if isinstance(results, tuple) else (results,)
 
-        self.tiles.over(*self.size, work)
-        return lr[0], hr[0] if hr else None
-
-    def _finish(
-        self,
-        features: Tensor | None,
-        prepared: object,
-        blocks: Sequence[nn.Module],
-        hr_features: Tensor | None = None,
-    ) -> Tensor:
-        """The picture from whole features, or from the image where nothing looks at all of it."""
-        network, aggregator = self.network, self.network.aggregator
-        alignment = 1
-        halo = reach(network.stem) + network.finishing_halo(blocks)
-        if prepared is not None:
-            halo, alignment = halo + aggregator.halo, aggregator.alignment
-        sr: list[Tensor] = []
-
-        def aggregated(lq: Tensor, outer: Region) -> Aggregated:
-            if features is None:
-                return Aggregated(network.head(lq))
-            own = self._take(features, outer)
-            if prepared is not None:
-                return aggregator.aggregate(prepared, own, outer)
-            if hr_features is None:
-                return Aggregated(own)
-            return Aggregated(own, self._take(hr_features, outer, aggregator.hr_scale))
-
-        def work(region: Region) -> None:
-            outer = grow(region, halo, *self.size, alignment)
-            lq = self._take(self.lq, outer)
-            made = network.finish(lq, network.head(lq), aggregated(lq, outer), blocks)
-            self._put(sr, made, region, outer, network.scale)
-
-        self.tiles.over(*self.size, work)
-        return sr[0]
-
-    def _take(self, maps: Tensor, region: Region, scale: int = 1) -> Tensor:
-        part = view(maps, region, scale).to(self.lq.device)
+    def _take(self, m: Map, made: dict[Map, tuple[Tensor, Box]], box: Box) -> Tensor:
+        if m in made:
+            x, own = made[m]
+            return x if own == box else view(x, inside(_region(box), _region(own)))
+        part = view(self.maps[m], _region(box)).to(self.device)
         return part.contiguous(memory_format=torch.channels_last)
 
-    def _put(
-        self, whole: list[Tensor], made: Tensor, region: Region, outer: Region, scale: int
-    ) -> None:
-        """Write a region of a result; the map is made when its channels are known."""
-        if not whole:
+    def _put(self, m: Map, x: Tensor, own: Box, core: Box) -> None:
+        """Store a region of a map, which is made when its channels are known."""
+        if m not in self.maps:
             # rows of pixels: a region then is a few long runs of the file
-            shape = (1, scale * self.size[0], scale * self.size[1], made.shape[1])
-            whole.append(self.store.allocate(shape, made.dtype).permute(0, 3, 1, 2))
-        view(whole[0], region, scale).copy_(view(made, inside(region, outer), scale))
+            shape = (1, *self.sizes[m], x.shape[1])
+            self.maps[m] = self.store.allocate(shape, x.dtype).permute(0, 3, 1, 2)
+        part = view(x, inside(_region(core), _region(own)))
+        view(self.maps[m], _region(core)).copy_(part)
+
+
+def _region(box: Box) -> Region:
+    (top, bottom), (left, right) = box
+    return Region(top, left, bottom - top, right - left)
+
+
+def _sizes(schedule: Schedule, height: int, width: int) -> dict[Map | Step, tuple[int, int]]:
+    """Height and width of every map, and of the maps that go into every step.
+
+    Raises:
+        ValueError: The maps of a step differ in size.
+    """
+    sizes: dict[Map | Step, tuple[int, int]] = {schedule.picture: (height, width)}
+    for stage in schedule.passes:
+        for step in stage.steps:
+            given = {sizes[m] for m in step.maps}
+            if len(given) != 1:
+                raise ValueError(
+                    f"{step.name}: the maps of one step have one size, got {sorted(given)}; a map "
+                    "is enlarged or reduced in a step of its own"
+                )
+            rows, cols = sizes[step] = given.pop()
+            for m in step.outputs:
+                sizes[m] = m.reach.rows.size(rows), m.reach.cols.size(cols)
+    return sizes
+
+
+def _cores(
+    stage: Pass, tile: Region, height: int, width: int, sizes: dict[Map | Step, tuple[int, int]]
+) -> dict[Map, Box]:
+    """What a tile of the picture is in each map that is stored; tiles cover a map once."""
+
+    def span(start: int, stop: int, whole: int, length: int) -> Span:
+        return start * length // whole, stop * length // whole
+
+    return {
+        m: (
+            span(tile.top, tile.top + tile.height, height, sizes[m][0]),
+            span(tile.left, tile.left + tile.width, width, sizes[m][1]),
+        )
+        for m in stage.stored
+    }
+
+
+def _boxes(
+    stage: Pass, cores: dict[Map, Box], sizes: dict[Map | Step, tuple[int, int]]
+) -> dict[Step, Box]:
+    """The part of its maps that each step is given, so that the cores come out right."""
+    wanted: dict[Map, Box] = dict(cores)
+    boxes: dict[Step, Box] = {}
+    for step in reversed(stage.steps):
+        needed = [(m, wanted[m]) for m in step.outputs if m in wanted]
+        rows, cols = (
+            _hull(
+                _needed(getattr(m.reach, axis), m.reach.align, box[number], sizes[step][number])
+                for m, box in needed
+            )
+            for number, axis in enumerate(("rows", "cols"))
+        )
+        boxes[step] = rows, cols
+        for m in step.maps:
+            own = wanted.get(m)
+            if own is None:
+                wanted[m] = boxes[step]
+            else:
+                wanted[m] = _hull((own[0], rows)), _hull((own[1], cols))
+    return boxes
+
+
+def _needed(axis: Axis, align: int, span: Span, length: int) -> Span:
+    """The inputs along one axis for a span of outputs: inside the map, begun where they may."""
+    start, stop = axis.needs(*span) if span[1] > span[0] else (span[0], span[0] + 1)
+    start = max(0, min(start, length - 1))
+    multiple = math.lcm(axis.align, align)
+    return start - start % multiple, min(max(stop, start + 1), length)
+
+
+def _hull(spans: Iterable[Span]) -> Span:
+    found = list(spans)
+    return min(s[0] for s in found), max(s[1] for s in found)
+
+
+def _begun(m: Map, box: Box, x: Tensor, step: Step) -> Box:
+    """Where a result lies in its map."""
+    scales = m.reach.rows.scale, m.reach.cols.scale
+    starts = [int(span[0] * scale) for span, scale in zip(box, scales, strict=True)]
+    expected = [
+        axis.size(span[1] - span[0])
+        for axis, span in zip((m.reach.rows, m.reach.cols), box, strict=True)
+    ]
+    if list(x.shape[-2:]) != expected:
+        (top, bottom), (left, right) = box
+        raise ValueError(
+            f"{step.name} made {tuple(x.shape[-2:])} of {(bottom - top, right - left)}, where its "
+            f"modules say {tuple(expected)}"
+        )
+    return (starts[0], starts[0] + expected[0]), (starts[1], starts[1] + expected[1])

@@ -1,31 +1,39 @@
 """Networks and what they are made of; importing this registers all of them."""
 
-from .aggregators import Aggregated, Aggregator, GraphAgg, NonLocal, SameScaleKNN
+from .aggregators import Aggregator, GraphAgg, NonLocal, SameScaleKNN
 from .backbones import EDSR, RCAN, Backbone, Bicubic, GraphAggStar
 from .embedders import CNNEmbedder, EDSREmbedder, FrozenEmbedder, RGBEmbedder, VGGEmbedder
 from .losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
+from .reach import Reach
 from .restorers import OfficialChop, Restorer, SelfEnsemble
+from .spec import Given, NetworkSpec, Outputs
+from .steps import Attention, Network
 
 __all__ = [
     "EDSR",
     "RCAN",
-    "Aggregated",
     "Aggregator",
+    "Attention",
     "Backbone",
     "Bicubic",
     "CNNEmbedder",
     "CharbonnierLoss",
     "EDSREmbedder",
     "FrozenEmbedder",
+    "Given",
     "GraphAgg",
     "GraphAggStar",
     "ImagePreprocessor",
     "L1Loss",
     "MSELoss",
+    "Network",
+    "NetworkSpec",
     "NonLocal",
     "OfficialChop",
+    "Outputs",
     "RGBEmbedder",
+    "Reach",
     "Restorer",
     "SameScaleKNN",
     "SelfEnsemble",

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops import imresize
+from .reach import Reach
+
 
 def memory_format_of(x: Tensor) -> torch.memory_format:
     """The memory format of a ``(N, C, H, W)`` map, for what is made beside it."""
@@ -21,11 +24,6 @@ def zero_conv(conv: nn.Conv2d) -> None:
     """Set weight and bias to zero, so that a residual branch starts as nothing."""
     nn.init.zeros_(conv.weight)
     nn.init.zeros_(conv.bias)
-
-
-def reach(module: nn.Module) -> int:
-    """Pixels around its own place that an output pixel of a chain of convolutions depends on."""
-    return sum(m.kernel_size[0] // 2 for m in module.modules() if isinstance(m, nn.Conv2d))
 
 
 def enlarge(image: Tensor, factor: int) -> Tensor:
@@ -42,6 +40,36 @@ def enlarge(image: Tensor, factor: int) -> Tensor:
         phases = [torch.lerp(image, before if o < 0 else after, abs(o)) for o in offsets]
         image = torch.stack(phases, dim).flatten(dim - 1, dim)
     return image
+
+
+class Enlarge(nn.Module):
+    """`enlarge` by a fixed factor: ``(N, C, H, W) -> (N, C, factor * H, factor * W)``."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, image: Tensor) -> Tensor:
+        return enlarge(image, self.factor)
+
+    def reach(self) -> Reach:
+        """One pixel of the image on every side."""
+        return Reach.of(nn.Upsample(scale_factor=self.factor, mode="bilinear"))
+
+
+class BicubicEnlarge(nn.Module):
+    """MATLAB's bicubic by a whole factor, in floating point, neither rounded nor clipped."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image if self.factor == 1 else imresize(image, float(self.factor))
+
+    def reach(self) -> Reach:
+        """Two pixels of the image on every side."""
+        return Reach.of(nn.Upsample(scale_factor=self.factor, mode="bicubic"))
 
 
 class MeanShift(nn.Module):
@@ -67,25 +95,28 @@ class MeanShift(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             return F.conv2d(image.to(self.weight.dtype), self.weight, self.bias)
 
+    def reach(self) -> Reach:
+        """A pixel's own place."""
+        return Reach()
+
 
 class ResBlock(nn.Module):
-    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input.
-
-    Attributes:
-        halo: Pixels around its own place that an output pixel depends on.
-    """
+    """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input."""
 
     def __init__(self, channels: int, res_scale: float = 1.0, kernel_size: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
         self.conv2 = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
         self.res_scale = res_scale
-        self.halo = reach(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         residual = self.conv2(F.relu(self.conv1(x), inplace=True))
         return torch.add(x, residual, alpha=self.res_scale)
+
+    def reach(self) -> Reach:
+        """That of both convolutions."""
+        return Reach.of(self.conv1, self.conv2)
 
     def become_identity(self) -> None:
         """Set the last convolution to zero."""
@@ -102,6 +133,10 @@ class UpsampleStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(self.conv(x), self.factor)
+
+    def reach(self) -> Reach:
+        """That of the convolution, then the shuffle."""
+        return Reach.of(self.conv, nn.PixelShuffle(self.factor))
 
 
 class Fuse(nn.Module):
@@ -144,3 +179,7 @@ class Fuse(nn.Module):
         if self.final_relu:
             out = F.relu(out, inplace=True)
         return features + out if self.residual else out
+
+    def reach(self) -> Reach:
+        """That of both convolutions, on maps of one size."""
+        return Reach.of(self.conv1, self.conv2)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models.aggregators.graph_agg import downsampled
+from ..models.aggregators.graph_agg import GraphAgg, downsampled
 from ..models.aggregators.patch_aggregator import PatchAggregator
+from ..models.backbones.graph_agg_star import PatchAverage
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]
         ValueError: The network has no aggregator with HR features.
     """
     aggregator = getattr(network, "aggregator", None)
-    if getattr(aggregator, "hr_scale", None) is None or not hasattr(aggregator, "adapn"):
+    if not isinstance(aggregator, GraphAgg):
         raise ValueError(f"{_described(network)} has no GraphAgg, whose features could be shown")
     lq = _tensor(image)
     seen: list[Tensor] = []
@@ -113,18 +114,18 @@ def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]
         maps[adapn] = variant(seen[0], lq)
     shown = {
         "features before": seen[0],
-        "features after": maps[aggregator.adapn].features,
-        "aggregated, with AdaPN": maps[True].hr_features,
-        "aggregated, without AdaPN": maps[False].hr_features,
+        "features after": maps[aggregator.adapn][0],
+        "aggregated, with AdaPN": maps[True][1],
+        "aggregated, without AdaPN": maps[False][1],
     }
     return {name: value[0].mean(0).numpy() for name, value in shown.items()}
 
 
-def _graph_owner(network: nn.Module) -> nn.Module:
-    owner = network if hasattr(network, "build_graph") else getattr(network, "aggregator", None)
-    if not hasattr(owner, "build_graph"):
-        raise ValueError(f"{_described(network)} has no patch graph that could be shown")
-    return owner
+def _graph_owner(network: nn.Module) -> PatchAggregator | PatchAverage:
+    for module in network.modules():
+        if isinstance(module, PatchAggregator | PatchAverage):
+            return module
+    raise ValueError(f"{_described(network)} has no patch graph that could be shown")
 
 
 def _described(network: nn.Module) -> str:

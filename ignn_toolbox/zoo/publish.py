@@ -90,7 +90,7 @@ def _without_weights(config: Path) -> dict[str, Any]:
     network = MODELS.build(load_config(config).model).network
     if any(True for _ in network.parameters()):
         raise ValueError(f"{config.stem} has parameters: name the checkpoint to publish")
-    return {"Scale": network.scale, "Parameters": 0}
+    return {"Scale": network.spec.scale, "Parameters": 0}
 
 
 def _with_weights(

@@ -36,7 +36,7 @@ def test_name_tells_size_batch_and_length(name):
     config, model = build(name)
     network = model.network
     sizes = re.search(r"_x(\d)c(\d+)(?:g(\d+))?b(\d+)(?:k(\d+)d(\d+|all))?_", name)
-    assert network.scale == int(sizes[1])
+    assert network.spec.scale == int(sizes[1])
     assert network.stem.out_channels == int(sizes[2])
     groups = sizes[3] or sizes[4]
     if not name.startswith("rcan-tiny"):

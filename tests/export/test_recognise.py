@@ -107,7 +107,7 @@ def test_shipped_models_load_through_a_registry(name, spandrel):
     with torch.inference_mode():
         assert torch.equal(model.model(lq), wanted.network(lq))
     assert model.scale == shipped.scale
-    assert model.size_requirements.minimum == wanted.network.min_size
+    assert model.size_requirements.minimum == wanted.network.spec.min_size
     assert model.tiling == (1 if wanted.network.aggregator is None else 2)
 
 

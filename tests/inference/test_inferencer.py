@@ -9,6 +9,7 @@ from PIL import Image
 
 from ignn_toolbox.inference import inferencer as inferencer_module
 from ignn_toolbox.inference.inferencer import SRInferencer, Target
+from ignn_toolbox.models import Network, NetworkSpec
 from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
 
@@ -167,14 +168,14 @@ def test_other_sizes_are_the_exact_bicubic_of_the_restored_picture(nearest):
 def test_nearest_scale_of_the_same_kind_restores(factor, scale, monkeypatch):
     used = []
 
-    class Recorder(torch.nn.Module):
+    class Recorder(Network):
         def __init__(self, scale):
             super().__init__()
-            self.scale = scale
+            self.spec = NetworkSpec(scale)
 
-        def forward(self, lq):
-            used.append(self.scale)
-            return lq.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+        def run(self, lq, go):
+            used.append(self.spec.scale)
+            return lq.repeat_interleave(self.spec.scale, 2).repeat_interleave(self.spec.scale, 3)
 
     class Entry:
         def __init__(self, scale):
@@ -183,6 +184,7 @@ def test_nearest_scale_of_the_same_kind_restores(factor, scale, monkeypatch):
     def load(name, checkpoint=None):
         restorer = torch.nn.Module()
         restorer.network = Recorder(int(name[-1]))
+        restorer.scale = restorer.network.spec.scale
         return restorer
 
     zoo = {name: Entry(int(name[-1])) for name in ("a_x2", "a_x3", "a_x4", "b_x2", "c_a_x2")}

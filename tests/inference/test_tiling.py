@@ -8,6 +8,7 @@ from ignn_toolbox.inference.memory import parse_memory
 from ignn_toolbox.inference.tiled_restorer import TiledRestorer
 from ignn_toolbox.inference.tiles import MapStore, TileRun
 from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
+from ignn_toolbox.models.program import record
 from ignn_toolbox.registry import MODELS
 
 CPU = torch.device("cpu")
@@ -76,8 +77,14 @@ def test_neighbours_are_those_of_the_whole(aggregator, monkeypatch):
     """Also where ties are many, and the features are made in bands."""
     monkeypatch.setattr("ignn_toolbox.models.embedders.banded._PIXELS", 1)
     network, graphs = network_of("EDSR", aggregator, 2), []
-    find = network.aggregator._find_neighbors
-    network.aggregator._find_neighbors = lambda *maps: graphs.append(find(*maps)) or graphs[-1]
+    prepare = network.aggregator.prepare
+
+    def noted(*maps, **options):
+        prepared = prepare(*maps, **options)
+        graphs.append(prepared.graph)
+        return prepared
+
+    network.aggregator.prepare = noted
     lq = (torch.rand(1, 3, 150, 33) * 4).round() / 4
     lq[:, :, 60:] = 0.5
     network(lq)
@@ -130,17 +137,16 @@ def test_order_of_tiles_is_irrelevant():
 @torch.inference_mode()
 def test_out_of_memory_halves_the_tile_and_goes_on():
     network, lq = network_of("EDSR", "GraphAgg", 2), torch.rand(1, 3, 40, 60)
-    head, said = network.head, []
+    said = []
 
-    def limited(image):
-        if image.shape[-1] > 50:
+    def limited(module, images):
+        if images[0].shape[-1] > 50:
             raise MemoryError
-        return head(image)
 
-    network.head = limited
+    handle = network.stem.register_forward_pre_hook(limited)
     run = TileRun(64, said.append)
     tiled = restore_exactly(network, lq, run, MapStore(2**30, CPU))
-    network.head = head
+    handle.remove()
     assert run.tile < 64
     assert said
     torch.testing.assert_close(tiled, network(lq), rtol=0, atol=1e-5)
@@ -175,9 +181,9 @@ def test_budget_decides_between_whole_and_tiles(monkeypatch):
 
 
 def test_small_tiles_cost_their_halo():
-    network = network_of("EDSR", "GraphAgg", 2)
-    assert area_ratio(network, 64, 64, 64) == 1
-    assert 1 < area_ratio(network, 64, 64, 32) < area_ratio(network, 64, 64, 16)
+    schedule = record(network_of("EDSR", "GraphAgg", 2))
+    assert area_ratio(schedule, 64, 64, 64) == 1
+    assert 1 < area_ratio(schedule, 64, 64, 32) < area_ratio(schedule, 64, 64, 16)
 
 
 def test_memory_sizes():

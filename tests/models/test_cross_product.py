@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from ignn_toolbox.models import Given
 from ignn_toolbox.registry import MODELS
 
 CHANNELS = 6
@@ -99,7 +100,7 @@ def test_every_combination(backbone, aggregator, after, scale):
         assert torch.equal(twin(lq), network(lq))
 
     # an image too small is refused by its size, the smallest that is allowed works
-    least = network.min_size
+    least = network.spec.min_size
     with torch.no_grad():
         assert network(torch.rand(1, 3, least, least)).shape[-1] == scale * least
     if least > 1:
@@ -114,7 +115,7 @@ def test_graph_of_the_aggregator_can_be_handed_in(backbone, aggregator):
     lq = torch.rand(1, 3, 20, 23)
     graph = network.aggregator.build_graph(lq)
     with torch.no_grad():
-        torch.testing.assert_close(network(lq, graph=graph), network(lq), rtol=0, atol=0)
+        torch.testing.assert_close(network(lq, Given(graph=graph)), network(lq), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -197,7 +197,7 @@ def edsr(tmp_path):
 def test_edsr_features_are_its_own(edsr):
     network, config = edsr
     image = torch.rand(2, 3, 9, 12)
-    wanted = network.head(image)
+    wanted = network._head(image)
     for block in network.blocks[:2]:
         wanted = block(wanted)
     assert torch.equal(MODELS.build(config)(image), wanted)

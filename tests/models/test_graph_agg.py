@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ignn_toolbox.benchmark import textbook
-from ignn_toolbox.models import GraphAgg
+from ignn_toolbox.models import Given, GraphAgg
 from ignn_toolbox.ops import PatchGraph
 from ignn_toolbox.registry import MODELS
 
@@ -46,7 +46,7 @@ def test_equals_the_textbook_with_gradients(scale, size, options, embedder):
     ):
         leaf = features.clone().requires_grad_()
         out = call(leaf, image)
-        loss = out.features.square().mean() + out.hr_features.square().mean()
+        loss = out[0].square().mean() + out[1].square().mean()
         wanted = [leaf, *(p for p in module.parameters() if p.requires_grad)]
         results += [*out, *torch.autograd.grad(loss, wanted)]
     for mine, textbook_s in zip(ours, theirs, strict=True):
@@ -71,7 +71,7 @@ def test_lr_sum_equals_the_authors(name, golden_dir, tmp_path):
     network.aggregator.fuse.register_forward_pre_hook(lambda _, args: seen.update(lr=args[1]))
     image, down = (torch.from_numpy(golden[k]).float() / 255 for k in ("x", "x_son"))
     with torch.no_grad():
-        network.aggregator(torch.from_numpy(golden["feat"]), image, image_down=down)
+        network.aggregator(torch.from_numpy(golden["feat"]), image, given=Given(down))
     wanted = torch.from_numpy(golden["x1_lr"])
     torch.testing.assert_close(seen["lr"], wanted, rtol=1e-4, atol=1e-4)
 
@@ -89,7 +89,7 @@ def test_memory_setting_changes_rounding_only(memory, layout):
     gradients = []
     for network in (module, reference):
         out = network(features, image)
-        loss = out.features.square().mean() + out.hr_features.square().mean()
+        loss = out[0].square().mean() + out[1].square().mean()
         gradients.append(torch.autograd.grad(loss, list(network.parameters())))
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-7)
@@ -108,11 +108,14 @@ def test_saved_graph_replaces_the_search(tmp_path):
     graph = PatchGraph.load(tmp_path / "graph.pt")
     with torch.no_grad():
         torch.testing.assert_close(
-            module(features, image, graph=graph), module(features, image), rtol=0, atol=0
+            module(features, image, given=Given(graph=graph)),
+            module(features, image),
+            rtol=0,
+            atol=0,
         )
         other = torch.rand(2, 3, 30, 30)
         with pytest.raises(ValueError, match="do not fit a graph of a 24x25 image"):
-            module(torch.rand(2, 6, 30, 30), other, graph=graph)
+            module(torch.rand(2, 6, 30, 30), other, given=Given(graph=graph))
 
 
 def test_without_ecn_near_neighbours_weigh_more():
@@ -141,7 +144,7 @@ def test_autocast_keeps_the_neighbours_and_nearly_the_numbers(dtype):
 def test_wrong_downsampled_image_is_refused():
     features, image = inputs((24, 25))
     with pytest.raises(ValueError, match=r"\(2, 3, 12, 13\) must be 1/2 of the \(2, 3, 24, 25\)"):
-        build()(features, image, image_down=torch.rand(2, 3, 12, 13))
+        build()(features, image, given=Given(torch.rand(2, 3, 12, 13)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ignn_toolbox.models import GraphAggStar
+from ignn_toolbox.models import Given, GraphAggStar
 from ignn_toolbox.models.aggregators.graph_agg import downsampled
 from ignn_toolbox.ops import reference
 
@@ -15,7 +15,7 @@ def test_is_the_mean_of_the_neighbours_maps(scale, size):
     torch.manual_seed(0)
     network = GraphAggStar(scale, RGB, num_neighbors=3)
     lq = torch.rand(2, 3, *size)  # the searched images' sides are odd: whole patches
-    expected = reference.aggregate(lq, network.build_graph(lq), adapn=False).mean(1)
+    expected = reference.aggregate(lq, network.average.build_graph(lq), adapn=False).mean(1)
     torch.testing.assert_close(network(lq), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -31,8 +31,8 @@ def test_downsampled_image_and_graph_may_be_given():
     network = GraphAggStar(2, RGB)
     lq = torch.rand(1, 3, 17, 20)
     lq_down = downsampled(lq, 2)
-    graph = network.build_graph(lq, lq_down)
-    torch.testing.assert_close(network(lq, graph=graph), network(lq, lq_down=lq_down))
+    graph = network.average.build_graph(lq, lq_down)
+    torch.testing.assert_close(network(lq, Given(graph=graph)), network(lq, Given(lq_down)))
 
 
 def test_periodic_picture_is_continued_exactly():
@@ -50,6 +50,6 @@ def test_periodic_picture_is_continued_exactly():
 
 def test_smallest_image_is_the_one_it_says():
     network = GraphAggStar(2, RGB)
-    network(torch.rand(1, 3, network.min_size, network.min_size))
+    network(torch.rand(1, 3, network.spec.min_size, network.spec.min_size))
     with pytest.raises(ValueError, match="at least 12x12"):
         network(torch.rand(1, 3, 11, 11))

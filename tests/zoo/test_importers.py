@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ignn_toolbox.models.restorers import SelfEnsemble
+from ignn_toolbox.models import Given, SelfEnsemble
 from ignn_toolbox.zoo import importers
 from ignn_toolbox.zoo.importers import import_checkpoint
 from ignn_toolbox.zoo.loading import init_model
@@ -76,9 +76,9 @@ def test_ignn_equals_the_authors_code(name, golden_dir, request, tmp_path):
     lq, lq_down = case.tensor("x") / 255, case.tensor("x_son") / 255
     if case.meta["mode"] == "x8":
         with torch.no_grad():
-            out = SelfEnsemble(net)(lq, lq_down=lq_down)
+            out = SelfEnsemble(net)(lq, Given(lq_down))
     else:
-        out = net(lq.requires_grad_(), lq_down=lq_down)
+        out = net(lq.requires_grad_(), Given(lq_down))
         graph = net.aggregator.build_graph(lq.detach(), lq_down)
         index = graph.index.flatten(1, 2).numpy()
         np.testing.assert_array_equal(index, case.arrays["idx_k"])

@@ -16,7 +16,8 @@ from torch import Tensor
 from ...ops import Search, WindowMode, imresize
 from ...ops.memory import Memory
 from ...registry import MODELS
-from .base import Allocate
+from ..spec import Chop
+from ..steps import Allocate
 from .patch_aggregator import EdgeNet, PatchAggregator
 
 
@@ -43,6 +44,8 @@ class GraphAgg(PatchAggregator):
             `ops.memory.plan_neighbors`. Results differ by float rounding only, neighbours never.
         init_cfg: mmengine's initialisation config.
     """
+
+    chop = Chop(shave=12, largest=40_000)
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class GraphAgg(PatchAggregator):
             memory,
             init_cfg,
         )
-        self.hr_scale = scale
+        self.scales = (1, scale)
         self.hr_channels = channels
         self.hr_residual = residual
         self.edge_hr = EdgeNet(self.embedder.channels, ecn_channels) if ecn else None
@@ -91,7 +94,7 @@ class GraphAgg(PatchAggregator):
             image_down = downsampled(image, self.scale)
         elif tuple(image_down.shape[-2:]) != tuple(n // self.scale for n in image.shape[-2:]):
             raise ValueError(
-                f"lq_down {tuple(image_down.shape)} must be 1/{self.scale} of the "
+                f"image_down {tuple(image_down.shape)} must be 1/{self.scale} of the "
                 f"{tuple(image.shape)} input, rounded down"
             )
         queries, keys = self._embedded(image, image_down, allocate=allocate)

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from mmcv.cnn import NonLocal2d
 from torch import Tensor
 
-from ...ops import PatchGraph
-from ...ops.patches import Region
 from ...registry import MODELS
-from .base import Aggregated, Aggregator, Allocate
+from ..spec import Given
+from ..steps import Allocate, Place
+from .base import Aggregator
 
 _BAND = 64  # rows whose keys and values are made at a time for a large image
 _ALIGNMENT = 8  # channels; the fused kernels of GPUs serve multiples of it only
@@ -52,29 +52,25 @@ class NonLocal(Aggregator):
         self.min_size = 2 if sub_sample else 1
         self.scale = self.block.inter_channels**-0.5 if use_scale else 1.0
 
-    def forward(
+    def prepare(
         self,
         features: Tensor,
-        image: Tensor,
-        *,
-        image_down: Tensor | None = None,
-        graph: PatchGraph | None = None,
-    ) -> Aggregated:
-        """See `Aggregator.forward`; only ``features`` are used."""
-        return self._attend(features, *self._compared(features))
-
-    def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> tuple[Tensor, Tensor]:
-        """See `Aggregator.prepare`: keys and values of all pixels."""
+        *guides: Tensor,
+        given: Given | None = None,
+        allocate: Allocate | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Make keys and values of all pixels; the image is not used. See `Attention.prepare`."""
+        if allocate is None:
+            return self._compared(features)
         step = 2 if self.sub_sample else 1
         whole = features[:, :, : features.shape[2] // step * step]
-        bands = [self._compared(part.to(image.device)) for part in whole.split(_BAND, 2)]
+        device = self.block.g.conv.weight.device
+        bands = [self._compared(part.to(device)) for part in whole.split(_BAND, 2)]
         keys, values = (torch.cat(parts, 2) for parts in zip(*bands, strict=True))
         return keys, values
 
-    def aggregate(
-        self, prepared: tuple[Tensor, Tensor], features: Tensor, region: Region
-    ) -> Aggregated:
-        """See `Aggregator.aggregate`."""
+    def attend(self, prepared: tuple[Tensor, Tensor], features: Tensor, place: Place) -> Tensor:
+        """Attend; see `Attention.attend`."""
         return self._attend(features, *prepared)
 
     def _compared(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,13 +80,13 @@ class NonLocal(Aggregator):
             keys, values = F.max_pool2d(keys, 2), F.max_pool2d(values, 2)
         return _as_sequence(keys), _as_sequence(values)
 
-    def _attend(self, features: Tensor, keys: Tensor, values: Tensor) -> Aggregated:
+    def _attend(self, features: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         block = self.block
         shape = (len(features), block.inter_channels, *features.shape[-2:])
         queries = _as_sequence(block.theta(features))
         found = F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
         found = found[:, 0, :, : block.inter_channels].transpose(1, 2).reshape(shape)
-        return Aggregated(features + block.conv_out(found))
+        return features + block.conv_out(found)
 
 
 def _as_sequence(features: Tensor) -> Tensor:

@@ -24,8 +24,11 @@ from ...ops.tracing import is_traced
 from ...ops.window import window_starts
 from ...registry import MODELS
 from ..embedders.banded import embed_in_bands
-from ..layers import Fuse, ResBlock, memory_format_of, reach
-from .base import Aggregated, Aggregator, Allocate
+from ..layers import Fuse, ResBlock, memory_format_of
+from ..reach import Reach
+from ..spec import Given
+from ..steps import Allocate, Place
+from .base import Aggregator
 
 _STRIP = 2**19  # elements of an edge label that are scored at a time
 _BAND = 2**25  # bytes of features whose key patches are laid out at a time for a large image
@@ -82,18 +85,19 @@ class WholeImage:
         graph: The image's patch graph.
         queries: Embedding that was searched from; ``None`` where no edge network needs it.
         keys: Embedding that was searched in.
-        patches: Key patches of the features.
+        patches: Key patches of the features; ``None`` where these are a whole map in memory.
     """
 
     graph: PatchGraph
     queries: Tensor | None
     keys: Tensor | None
-    patches: KeyPatches
+    patches: KeyPatches | None
 
     def crop(self, region: Region, key_rows: slice, device: torch.device) -> WholeImage:
         """The region's queries, with ``key_rows`` of the key grid that hold all they found."""
         graph, rows = self.graph.crop(region), slice(region.top, region.top + region.height)
         queries, keys, patches = self.queries, self.keys, self.patches
+        assert patches is not None
         if queries is not None:
             queries = queries[:, :, rows, region.left : region.left + region.width].to(device)
         grid = graph.key_grid
@@ -129,6 +133,8 @@ class PatchAggregator(Aggregator):
         init_cfg: mmengine's initialisation config.
     """
 
+    takes = ("image_down", "graph")
+
     def __init__(
         self,
         channels: int,
@@ -155,8 +161,8 @@ class PatchAggregator(Aggregator):
         self.downsample = NeighborEmbedding(channels, how.scale)
         self.edge_lr = EdgeNet(self.embedder.channels, ecn_channels) if ecn else None
         self.fuse = Fuse(channels, channels, residual=residual)
-        self.alignment = how.stride
-        self.halo = how.patch_size - 1 + self.downsample.halo + reach(self.fuse)
+        halo = how.patch_size - 1 + self.downsample.halo + Reach.of(self.fuse).halo
+        self.reach = Reach.within(halo, align=how.stride)
 
     def embed(
         self, image: Tensor, image_down: Tensor | None, allocate: Allocate | None = None
@@ -199,54 +205,55 @@ class PatchAggregator(Aggregator):
                 score.append(network(label))
         return [torch.softmax(torch.cat(score, 1).float(), dim=1) for score in scores]
 
-    def forward(
+    def prepare(
         self,
         features: Tensor,
-        image: Tensor,
-        *,
-        image_down: Tensor | None = None,
-        graph: PatchGraph | None = None,
-    ) -> Aggregated:
-        """See `Aggregator.forward`; ``hr_features`` are the weighted neighbours, s times larger.
+        *guides: Tensor,
+        given: Given | None = None,
+        allocate: Allocate | None = None,
+    ) -> WholeImage:
+        """Build the graph of the whole image, unless it is given; see `Attention.prepare`.
 
         Raises:
             ValueError: The image is too small for k neighbours, or the graph is another image's.
         """
+        (image,) = guides
+        given = given or Given()
+        on_host = image.device.type == "cpu"
         queries = keys = None
-        if graph is None or self.edge_lr is not None:
-            queries, keys = self.embed(image, image_down)
+        if given.graph is None or self.edge_lr is not None:
+            queries, keys = self.embed(image, given.image_down, allocate if on_host else None)
+        graph = given.graph
         if graph is None:
             assert queries is not None and keys is not None
             graph = search(queries, keys, self.how)
-        weights = self.edge_weights(queries, keys, graph)
-        del queries, keys
-        return self._join(features, graph, weights, None)
-
-    def prepare(self, features: Tensor, image: Tensor, allocate: Allocate) -> WholeImage:
-        """See `Aggregator.prepare`; the graph is that of the whole image."""
-        on_host = image.device.type == "cpu"
-        queries, keys = self.embed(image, None, allocate if on_host else None)
-        graph = search(queries, keys, self.how)
-        stored: list[Tensor | None] = [None, None]
-        if self.edge_lr is not None:
-            stored = [queries, keys]
-            if not on_host:
-                stored = [allocate(tuple(e.shape), e.dtype).copy_(e) for e in (queries, keys)]
-        del queries, keys
+        if self.edge_lr is None:
+            queries = keys = None
+        if allocate is None:
+            return WholeImage(graph, queries, keys, None)
+        if not on_host and queries is not None and keys is not None:
+            queries, keys = (allocate(tuple(e.shape), e.dtype).copy_(e) for e in (queries, keys))
         graph = graph.to(features.device)
         row = graph.key_grid.stride * self.scale * features[:, :, 0].nbytes
         band = max(1, _BAND // row)
         patches = prepare_keys_in_bands(
             features, graph, adapn=self.adapn, allocate=allocate, band=band
         )
-        return WholeImage(graph, *stored, patches)
+        return WholeImage(graph, queries, keys, patches)
 
-    def aggregate(self, prepared: WholeImage, features: Tensor, region: Region) -> Aggregated:
-        """See `Aggregator.aggregate`."""
-        rows = self._key_rows(prepared.graph, region)
-        own = prepared.crop(region, rows, features.device)
+    def attend(
+        self, prepared: WholeImage, features: Tensor, place: Place
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Aggregate: features, and for a larger scale the weighted neighbours themselves."""
+        own = prepared
+        if prepared.patches is not None:
+            rows = self._key_rows(prepared.graph, place.region)
+            own = prepared.crop(place.region, rows, features.device)
+        del prepared
         weights = self.edge_weights(own.queries, own.keys, own.graph)
-        return self._join(features, own.graph, weights, own.patches)
+        graph, patches = own.graph, own.patches
+        del own  # the embeddings, before the largest maps are made
+        return self._join(features, graph, weights, patches)
 
     def _key_rows(self, graph: PatchGraph, region: Region) -> slice:
         """Rows of the key grid where the queries of a region have looked."""
@@ -262,7 +269,7 @@ class PatchAggregator(Aggregator):
         graph: PatchGraph,
         weights: list[Tensor],
         patches: KeyPatches | None,
-    ) -> Aggregated:
+    ) -> Tensor | tuple[Tensor, ...]:
         """Sum the weighted neighbours; ``patches`` are given where the keys lie outside."""
         weights = [w.to(features.dtype) for w in weights]
         neighbors = prepare_neighbors(features, graph, adapn=self.adapn, patches=patches)
@@ -283,4 +290,5 @@ class PatchAggregator(Aggregator):
             memory_format=memory_format_of(features),
         )
         del neighbors
-        return Aggregated(self.fuse(features, lr), hr if self.hr_scale is not None else None)
+        fused = self.fuse(features, lr)
+        return fused if len(self.scales) == 1 else (fused, hr)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...ops import Search
 from ...ops.memory import Memory
 from ...registry import MODELS
-from .base import Allocate
+from ..steps import Allocate
 from .patch_aggregator import PatchAggregator
 
 
@@ -38,6 +38,8 @@ class SameScaleKNN(PatchAggregator):
         memory: As in `GraphAgg`.
         init_cfg: mmengine's initialisation config.
     """
+
+    takes = ("graph",)
 
     def __init__(
         self,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from mmengine.model import BaseModule
+import torch
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 
-from ...ops import PatchGraph
 from ...registry import MODELS, SCOPE
-from ..aggregators.base import Aggregated, Aggregator
-from ..layers import Fuse, MeanShift, UpsampleStage, enlarge, reach
+from ..aggregators.base import Aggregator
+from ..layers import Enlarge, Fuse, MeanShift, UpsampleStage
+from ..spec import NetworkSpec
+from ..steps import Network
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 
-class Backbone(BaseModule):
+class Backbone(Network):
     """Stem, a sequence of blocks inside a long skip, upsampler, output.
 
     A subclass says what a block is. An aggregator may sit after any of them; the HR features that
@@ -36,7 +38,7 @@ class Backbone(BaseModule):
             starts from another network's weights as far as they fit.
 
     Attributes:
-        min_size: Smallest height and width of an input.
+        fuse_scale: The stage after which HR features are fused, as the size reached there.
     """
 
     def __init__(
@@ -62,7 +64,6 @@ class Backbone(BaseModule):
                 f"aggregate_after={aggregate_after} must lie in 1..{num_blocks}, the blocks of "
                 f"this {name}"
             )
-        self.scale = scale
         self.compact = compact
         self.aggregate_after = aggregate_after
         self.sub_mean = MeanShift([-m for m in rgb_mean])
@@ -79,120 +80,79 @@ class Backbone(BaseModule):
             for width, factor in zip(widths, factors, strict=True)
         )
         self.output = nn.Identity() if compact else nn.Conv2d(channels, 3, 3, padding=1)
+        self.enlarge = Enlarge(scale)
         self.aggregator: Aggregator | None = None
         self.fuse_hr: Fuse | None = None
-        self.min_size = 1
+        self.fuse_scale: int | None = None
+        self.spec = NetworkSpec(scale)
         if aggregator is not None:
-            self.aggregator = MODELS.build(aggregator)
-            self.min_size = self.aggregator.min_size
-            self._add_hr_fusion(widths, channels)
+            self.aggregator = own = MODELS.build(aggregator)
+            self.spec = NetworkSpec(
+                scale, min_size=own.min_size, multiple_of=own.multiple_of, chop=own.chop
+            )
+            self._add_hr_fusion(scale, widths, channels)
 
-    def _add_hr_fusion(self, widths: list[int], channels: int) -> None:
-        assert self.aggregator is not None
+    def _add_hr_fusion(self, scale: int, widths: list[int], channels: int) -> None:
+        aggregator = self.aggregator
+        assert aggregator is not None
+        wanted = max(aggregator.scales)
+        if wanted == 1:
+            return
         reached = 1
         for stage, width in zip(self.upsampler, widths, strict=True):
             reached *= stage.factor
-            if reached == self.aggregator.hr_scale:
+            if reached == wanted:
                 to_image = width != channels
+                self.fuse_scale = wanted
                 self.fuse_hr = Fuse(
                     width,
-                    self.aggregator.hr_channels,
+                    aggregator.hr_channels,
                     hidden=channels // 2 if to_image else None,
                     final_relu=not to_image,
-                    residual=to_image or self.aggregator.hr_residual,
+                    residual=to_image or aggregator.hr_residual,
                 )
                 return
-        if self.aggregator.hr_scale is not None:
-            raise ValueError(
-                f"the aggregator's scale {self.aggregator.hr_scale} is no stage of an upsampler to "
-                f"x{self.scale}: use 2 for x2 and x4, 3 for x3"
-            )
+        raise ValueError(
+            f"the aggregator's scale {wanted} is no stage of an upsampler to x{scale}: use 2 for "
+            "x2 and x4, 3 for x3"
+        )
 
     def init_weights(self) -> None:
         """Initialise as ``init_cfg`` says, also where no runner has set the default scope."""
         with DefaultScope.overwrite_default_scope(SCOPE):
             super().init_weights()
 
-    def forward(
-        self, lq: Tensor, *, lq_down: Tensor | None = None, graph: PatchGraph | None = None
-    ) -> Tensor:
-        """Super-resolve.
-
-        Args:
-            lq: ``(N, 3, H, W)`` RGB in [0, 1].
-            lq_down: Downsampled input that replaces the aggregator's own.
-            graph: Patch graph that replaces the aggregator's own.
-
-        Returns:
-            ``(N, 3, scale * H, scale * W)``, not clamped.
-
-        Raises:
-            ValueError: The input is smaller than ``min_size``.
-        """
-        if min(lq.shape[-2:]) < self.min_size:
-            raise ValueError(
-                f"a {lq.shape[-2]}x{lq.shape[-1]} image is too small for this network: it needs at "
-                f"least {self.min_size}x{self.min_size}"
-            )
-        head = self.head(lq)
-        first, last = self.split_blocks()
-        x = head
-        for block in first:
-            x = block(x)
-        if self.aggregator is None:
-            return self.finish(lq, head, Aggregated(x), last)
-        return self.finish(lq, head, self.aggregator(x, lq, image_down=lq_down, graph=graph), last)
-
-    def head(self, lq: Tensor) -> Tensor:
-        """The features that the blocks start from, which are also added behind them."""
-        return self.stem(self.sub_mean(lq))
-
-    def split_blocks(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """The blocks before the aggregator (all, if there is none) and those after it."""
-        blocks = list(self.blocks)
-        if self.aggregator is None:
-            return blocks, []
-        return blocks[: self.aggregate_after], blocks[self.aggregate_after :]
-
-    def finish(
-        self, lq: Tensor, head: Tensor, aggregated: Aggregated, blocks: Sequence[nn.Module]
-    ) -> Tensor:
-        """From the aggregated features to the image.
-
-        Args:
-            lq: ``(N, 3, H, W)``.
-            head: From `head`.
-            aggregated: Of the aggregator; its features alone where there is none.
-            blocks: Blocks that are still to come.
-        """
-        x, hr_features = aggregated
-        del aggregated
-        for block in blocks:
-            x = block(x)
-        x = self.body_end(x) + head
+    def run(self, lq: Any, go: Any) -> Any:
+        """Stem, blocks with the aggregator between them, upsampler with the fusion, output."""
+        head = go.local(self._head, lq, through=(self.sub_mean, self.stem))
+        x, hr = head, None
+        for number, block in enumerate(self.blocks, 1):
+            x = go.local(block, x)
+            if self.aggregator is not None and number == self.aggregate_after:
+                x, hr = self._aggregated(x, go.attend(self.aggregator, x, lq))
+        x = go.local(self._body_end, x, head, through=(self.body_end,))
+        del head
         reached = 1
         for stage in self.upsampler:
-            x = stage(x)
+            x = go.local(stage, x)
             reached *= stage.factor
-            if self.fuse_hr is not None and reached == self.aggregator.hr_scale:
-                x = self.fuse_hr(x, hr_features)
-                hr_features = None
-        x = self.output(x)
-        if self.add_mean is not None:
-            return self.add_mean(x)
-        return enlarge(lq, self.scale) + x
+            if hr is not None and reached == self.fuse_scale:
+                x, hr = go.local(self.fuse_hr, x, hr), None
+        if self.add_mean is None:
+            return go.local(torch.add, go.local(self.enlarge, lq), x, through=())
+        return go.local(self._output, x, through=(self.output, self.add_mean))
 
-    def finishing_halo(self, blocks: Sequence[nn.Module]) -> int:
-        """LR pixels around its own place that a result of `finish` depends on.
+    def _head(self, lq: Tensor) -> Tensor:
+        return self.stem(self.sub_mean(lq))
 
-        Args:
-            blocks: As given to `finish`; each with a ``halo``.
-        """
-        halo = reach(self.output)
-        reached = self.scale
-        for stage in reversed(self.upsampler):
-            if self.fuse_hr is not None and reached == self.aggregator.hr_scale:
-                halo += reach(self.fuse_hr)
-            halo = -(-halo // stage.factor) + reach(stage)
-            reached //= stage.factor
-        return halo + reach(self.body_end) + sum(block.halo for block in blocks)
+    def _body_end(self, x: Tensor, head: Tensor) -> Tensor:
+        return self.body_end(x) + head
+
+    def _output(self, x: Tensor) -> Tensor:
+        return self.add_mean(self.output(x))
+
+    def _aggregated(self, x: Any, results: Any) -> tuple[Any, Any]:
+        """The features to go on with, and those that wait for their stage of the upsampler."""
+        scales = self.aggregator.scales
+        found = dict(zip(scales, results if len(scales) > 1 else (results,), strict=True))
+        return found.get(1, x), found.get(self.fuse_scale)

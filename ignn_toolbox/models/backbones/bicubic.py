@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor
 
 from ...ops import imresize_uint8
 from ...registry import MODELS
+from ..layers import BicubicEnlarge
+from ..spec import NetworkSpec
+from ..steps import Network
 
 
 @MODELS.register_module()
-class Bicubic(BaseModule):
+class Bicubic(Network):
     """MATLAB's ``imresize`` of 8-bit images; no parameters.
 
     The input is rounded to 8 bits, as MATLAB gets it, and the result has 8 bits; see
@@ -20,20 +24,18 @@ class Bicubic(BaseModule):
     Args:
         scale: How many times larger the output is.
         init_cfg: mmengine's initialisation config.
-
-    Attributes:
-        min_size: Smallest height and width of an input.
     """
-
-    min_size = 1
 
     def __init__(self, scale: int, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if scale < 1:
             raise ValueError(f"Bicubic enlarges by its scale, which must be >= 1, got {scale}")
-        self.scale = scale
+        self.spec = NetworkSpec(scale)
 
-    def forward(self, lq: Tensor) -> Tensor:
-        """``(N, 3, H, W)`` RGB in [0, 1] to ``(N, 3, scale * H, scale * W)`` in [0, 1]."""
+    def run(self, lq: Any, go: Any) -> Any:
+        """One local step."""
+        return go.local(self._enlarge, lq, through=(BicubicEnlarge(self.spec.scale),))
+
+    def _enlarge(self, lq: Tensor) -> Tensor:
         pixels = (lq.detach() * 255).round().clamp(0, 255).to(torch.uint8)
-        return imresize_uint8(pixels, self.scale).to(lq.dtype) / 255
+        return imresize_uint8(pixels, self.spec.scale).to(lq.dtype) / 255

@@ -7,25 +7,23 @@ ones included.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
-from ..layers import reach, zero_conv
+from ..layers import zero_conv
+from ..statistics import Mean
+from ..steps import Part
 from .base import Backbone
 
-# (function of maps to a map, halo that it needs, maps) -> map, all maps of one size
-Tiled = Callable[..., Tensor]
 
-
-class AttentionBlock(nn.Module):
+class AttentionBlock(Part):
     """RCAB: conv, ReLU, conv, channel attention, plus input.
 
     The attention multiplies each channel with a sigmoid of the channels' means over the image, so
-    a block sees the whole image: tiles of it do not give the same result.
+    a block sees the whole image.
     """
 
     def __init__(self, channels: int, reduction: int) -> None:
@@ -35,28 +33,23 @@ class AttentionBlock(nn.Module):
         self.squeeze = nn.Conv2d(channels, channels // reduction, 1)
         self.excite = nn.Conv2d(channels // reduction, channels, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def run(self, x: Any, go: Any) -> Any:
         """``(N, C, H, W)`` to the same shape."""
-        residual = self.residual(x)
-        return x + residual * self.gain(residual.mean((2, 3), keepdim=True))
+        residual = go.local(self.residual, x, through=(self.conv1, self.conv2))
+        means = go.statistics(Mean(), residual)
+        return go.local(self.weighted, x, residual, means, through=())
 
     def residual(self, x: Tensor) -> Tensor:
         """What is weighted and added, ``(N, C, H, W)``."""
         return self.conv2(F.relu(self.conv1(x), inplace=True))
 
-    def gain(self, means: Tensor) -> Tensor:
-        """The channels' weights from their means over the image, both ``(N, C, 1, 1)``."""
-        return self.excite(F.relu(self.squeeze(means), inplace=True)).sigmoid()
+    def weighted(self, x: Tensor, residual: Tensor, means: Tensor) -> Tensor:
+        """Input plus residual, weighted by its channels' means over the image, (N, C, 1, 1)."""
+        return x + residual * self.excite(F.relu(self.squeeze(means), inplace=True)).sigmoid()
 
 
-class ResidualGroup(nn.Module):
-    """Attention blocks and a convolution inside a skip.
-
-    Attributes:
-        halo: ``None``: an output pixel depends on the whole image, and `run_tiled` serves tiles.
-    """
-
-    halo = None
+class ResidualGroup(Part):
+    """Attention blocks and a convolution inside a skip."""
 
     def __init__(self, channels: int, num_blocks: int, reduction: int) -> None:
         super().__init__()
@@ -65,24 +58,15 @@ class ResidualGroup(nn.Module):
         )
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def run(self, x: Any, go: Any) -> Any:
         """``(N, C, H, W)`` to the same shape."""
-        return x + self.conv(self.blocks(x))
-
-    def run_tiled(self, x: Tensor, tiled: Tiled) -> Tensor:
-        """`forward` of a map larger than the device: in tiles, the means over the whole map.
-
-        Args:
-            x: ``(1, C, H, W)``.
-            tiled: Applies a function to maps tile by tile, see `Tiled`.
-        """
         own = x
         for block in self.blocks:
-            residual = tiled(block.residual, reach(block.conv1) + reach(block.conv2), own)
-            means = residual.mean((2, 3), keepdim=True).to(block.squeeze.weight.device)
-            gain = block.gain(means)
-            own = tiled(lambda x, r, gain=gain: x + r * gain, 0, own, residual)
-        return tiled(lambda x, b: x + self.conv(b), reach(self.conv), x, own)
+            own = go.local(block, own)
+        return go.local(self._skip, x, own, through=(self.conv,))
+
+    def _skip(self, x: Tensor, own: Tensor) -> Tensor:
+        return x + self.conv(own)
 
     def become_identity(self) -> None:
         """Set the last convolution to zero."""

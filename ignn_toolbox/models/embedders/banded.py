@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..layers import memory_format_of, reach
+from ..layers import memory_format_of
+from ..reach import Reach
 
 _PIXELS = 2**18  # of one band
 _LEAST_ROWS = 64  # of one band; below, computing its halo costs too much
@@ -37,7 +38,7 @@ def embed_in_bands(
     def make(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.empty(shape, dtype=dtype, device=image.device)
 
-    halo, layout = reach(embedder), memory_format_of(image)
+    halo, layout = Reach.of(embedder).halo, memory_format_of(image)
     whole: Tensor | None = None
     for top in range(0, height, rows):
         bottom = min(top + rows, height)

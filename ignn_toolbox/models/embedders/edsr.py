@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ...registry import MODELS, SCOPE
 from ..layers import MeanShift, ResBlock
+from ..reach import Reach
 from .frozen import FrozenEmbedder
 
 
@@ -65,3 +66,7 @@ class EDSREmbedder(FrozenEmbedder):
 
     def embed(self, image: Tensor) -> Tensor:
         return self.blocks(self.stem(self.sub_mean(image)))
+
+    def reach(self) -> Reach:
+        """That of the stem and all blocks."""
+        return Reach.of(self.stem, self.blocks)

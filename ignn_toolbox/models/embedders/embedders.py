@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..reach import Reach
 
 
 @MODELS.register_module()
@@ -20,6 +21,10 @@ class RGBEmbedder(BaseModule):
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [0, 1], returned as it is."""
         return image
+
+    def reach(self) -> Reach:
+        """A pixel's own place."""
+        return Reach()
 
 
 @MODELS.register_module()
@@ -44,3 +49,7 @@ class CNNEmbedder(BaseModule):
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` in [0, 1] to ``(N, D, H, W)``."""
         return self.layers(image - 0.5)
+
+    def reach(self) -> Reach:
+        """That of both convolutions."""
+        return Reach.of(self.layers)

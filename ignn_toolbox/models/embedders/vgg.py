@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...checkpoint import load_checkpoint, own_weights
 from ...registry import MODELS
 from ..layers import MeanShift
+from ..reach import Reach
 from .frozen import FrozenEmbedder
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -73,6 +74,10 @@ class VGGEmbedder(FrozenEmbedder):
     def embed(self, image: Tensor) -> Tensor:
         x = F.relu(self.conv1(self.normalise(image)), inplace=True)
         return F.relu(self.conv2(x), inplace=True)
+
+    def reach(self) -> Reach:
+        """That of both convolutions."""
+        return Reach.of(self.conv1, self.conv2)
 
 
 def _read(weights: str) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -10,7 +11,10 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from ...datasets.data_sample import SRDataSample
+from ...ops import imresize
 from ...registry import MODELS
+from ..colour import restore_in_colour, to_luma
+from ..spec import Outputs
 from .official_chop import OfficialChop
 from .self_ensemble import SelfEnsemble
 
@@ -25,8 +29,11 @@ class Restorer(BaseModel):
         data_preprocessor: Config of the preprocessor.
         self_ensemble: Whether ``mode='predict'`` averages over eight flips and transpositions.
         test_procedure: How ``mode='predict'`` runs the network: ``'whole'`` on whole images;
-            ``'official'`` in the tiles of IGNN's released code, see `OfficialChop`, and with one
-            downsampled image that the self-ensemble transforms along.
+            ``'official'`` in the tiles of its method's released code, see `OfficialChop`, and with
+            one downsampled image that the self-ensemble transforms along.
+        output_weights: Of the losses of a network's outputs in training, the result's last; 1 each
+            by default. Smaller outputs are compared with the ground truth reduced by the exact
+            bicubic.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -37,6 +44,7 @@ class Restorer(BaseModel):
         data_preprocessor: dict | None = None,
         self_ensemble: bool = False,
         test_procedure: Literal["whole", "official"] = "whole",
+        output_weights: Sequence[float] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         preprocessor = MODELS.build(data_preprocessor or {"type": "ImagePreprocessor"})
@@ -44,6 +52,7 @@ class Restorer(BaseModel):
         self.network = MODELS.build(network)
         self.loss_fn = None if loss is None else MODELS.build(loss)
         self.self_ensemble = self_ensemble
+        self.output_weights = output_weights
         if test_procedure not in ("whole", "official"):
             raise ValueError(
                 f"test_procedure must be 'whole' or 'official', got {test_procedure!r}"
@@ -52,7 +61,8 @@ class Restorer(BaseModel):
 
     @property
     def scale(self) -> int:
-        return self.network.scale
+        """How many times larger a result is than its input."""
+        return self.network.spec.scale
 
     def forward(
         self,
@@ -85,7 +95,25 @@ class Restorer(BaseModel):
             raise ValueError("mode='loss' needs a loss in the config and data samples with gt_img")
         self._check_scale(inputs, data_samples)
         gt = self.data_preprocessor.stack_gt(data_samples)
-        return {"loss": self.loss_fn(self.network(inputs).float(), gt)}
+        spec = self.network.spec
+        if spec.colour == "luma":
+            inputs, gt = to_luma(inputs), to_luma(gt)
+        out = self.network(inputs)
+        if not isinstance(out, Outputs):
+            return {"loss": self.loss_fn(out.float(), gt)}
+        made, scales = [*out.earlier, out.sr], spec.outputs
+        weights = self.output_weights or [1.0] * len(made)
+        if len(weights) != len(made):
+            raise ValueError(
+                f"output_weights has {len(weights)} numbers, but {type(self.network).__name__} has "
+                f"{len(made)} outputs"
+            )
+        targets = {s: gt if s == spec.scale else imresize(gt, s / spec.scale) for s in {*scales}}
+        losses = [
+            weight * self.loss_fn(image.float(), targets[scale])
+            for weight, image, scale in zip(weights, made, scales, strict=True)
+        ]
+        return {"loss": torch.stack(losses).sum()}
 
     @torch.no_grad()
     def predict(
@@ -105,13 +133,13 @@ class Restorer(BaseModel):
         return data_samples
 
     def _super_resolve(self, lq: Tensor) -> Tensor:
-        network, options = self.network, {}
+        network, given = self.network, None
         if self.test_procedure == "official":
             network = OfficialChop(network)
-            options = network.shared(lq) if self.self_ensemble else {}
+            given = network.shared(lq) if self.self_ensemble else None
         if self.self_ensemble:
             network = SelfEnsemble(network)
-        return network(lq, **options)
+        return restore_in_colour(lambda x: network(x, given), self.network.spec, lq)
 
     def _check_scale(self, inputs: Tensor, samples: list[SRDataSample]) -> None:
         expected = tuple(self.scale * n for n in inputs.shape[-2:])

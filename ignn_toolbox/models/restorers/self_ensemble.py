@@ -7,6 +7,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from ..spec import Given, NetworkSpec
+
 
 class SelfEnsemble(nn.Module):
     """Mean of a network's outputs over the eight flips and transpositions of its input.
@@ -22,15 +24,24 @@ class SelfEnsemble(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.scale = network.scale
-        self.min_size = network.min_size
+        self.spec: NetworkSpec = network.spec
 
-    def forward(self, lq: Tensor, *, lq_down: Tensor | None = None) -> Tensor:
-        """``(N, 3, H, W) -> (N, 3, scale * H, scale * W)``."""
+    def forward(self, lq: Tensor, given: Given | None = None) -> Tensor:
+        """``(N, C, H, W) -> (N, C', scale * H, scale * W)``.
+
+        Raises:
+            TypeError: A graph is given, which fits one of the eight inputs only.
+        """
+        if given is not None and given.graph is not None:
+            raise TypeError("the self-ensemble makes a graph for each of its inputs: give none")
         total: Tensor | None = None
         for transform in itertools.product((False, True), repeat=3):
-            options = {} if lq_down is None else {"lq_down": _apply(lq_down, transform)}
-            sr = _invert(self.network(_apply(lq, transform), **options), transform)
+            part = _apply(lq, transform)
+            if given is None or given.image_down is None:
+                sr = self.network(part)
+            else:
+                sr = self.network(part, Given(image_down=_apply(given.image_down, transform)))
+            sr = _invert(sr, transform)
             total = sr if total is None else total + sr
         assert total is not None
         return total / 8

@@ -85,7 +85,7 @@ def import_checkpoint(
 
     Returns:
         The network in eval mode: ``net(lq)`` maps RGB ``(N, 3, H, W)`` in [0, 1] to ``scale`` times
-        the size, not clamped. Graph networks also take ``lq_down=``.
+        the size, not clamped. Graph networks also take `Given` parts.
 
     Raises:
         FileNotFoundError: There is no such file.
