@@ -8,7 +8,6 @@ handful of functions that mmengine stores.
 """
 
 import json
-import os
 import pickle
 import re
 import shutil
@@ -20,23 +19,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
-from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+from .files import write_whole
 
 try:
     from numpy._core import multiarray
 except ImportError:  # numpy 1.x
     from numpy.core import multiarray  # type: ignore[no-redef]
 
-_GETATTR_ALLOWED = frozenset(
-    [(HistoryBuffer, name) for name in ("min", "max", "current", "mean")]
-    + [(OneCycleParamScheduler, name) for name in ("_annealing_cos", "_annealing_linear")]
-)
 _MEMBER = b"PK\3\4"  # what an archive begins with
 _END = struct.Struct("<4s4H2LH")
 _IN_64_BITS = 2**32 - 1  # stands for an offset that is written elsewhere in the file
 _SHARED = 16  # how many tensors may lie in the same bytes, on average
-_SPARE_DISK = 32 * 2**20
 _LISTED = 8
 
 
@@ -87,9 +81,7 @@ def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, An
 
 
 def save_checkpoint(content: Mapping[str, Any], path: str | Path) -> None:
-    """Writes a checkpoint under a temporary name, then renames it.
-
-    Whatever happens in between, ``path`` holds either the former file or the whole new one.
+    """Write a checkpoint whole or not at all.
 
     Args:
         content: Tensors and plain values.
@@ -101,20 +93,15 @@ def save_checkpoint(content: Mapping[str, Any], path: str | Path) -> None:
     """
     path = Path(path)
     _check_free_disk(content, path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        if path.suffix == ".safetensors":
-            _write_safetensors(content, partial)
-        else:
-            with partial.open("wb") as file:
-                torch.save(dict(content), file)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        with write_whole(path, durable=True) as partial:
+            if path.suffix == ".safetensors":
+                _write_safetensors(content, partial)
+            else:
+                with partial.open("wb") as file:
+                    torch.save(dict(content), file)
     except (OSError, RuntimeError) as error:
         raise OSError(f"{path} could not be written: {_first_line(error)}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], source: str) -> None:
@@ -183,8 +170,19 @@ def misfits(
     return CheckpointError(f"{source} does not fit this model:{listed}{more}")
 
 
+def _mmengines() -> dict[type, tuple[str, ...]]:
+    """The classes that files of mmengine's projects hold, and their functions that those name."""
+    from mmengine.logging import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+    return {
+        HistoryBuffer: ("min", "max", "current", "mean"),
+        OneCycleParamScheduler: ("_annealing_cos", "_annealing_linear"),
+    }
+
+
 def _restricted_getattr(owner: Any, name: str) -> Any:
-    if any(owner is allowed and name == known for allowed, known in _GETATTR_ALLOWED):
+    if any(owner is allowed and name in names for allowed, names in _mmengines().items()):
         return getattr(owner, name)
     raise pickle.UnpicklingError(f"Blocked getattr({getattr(owner, '__name__', owner)},{name})")
 
@@ -192,8 +190,7 @@ def _restricted_getattr(owner: Any, name: str) -> Any:
 def _safe_globals() -> list[Callable | tuple[Callable, str]]:
     scalars = ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")
     return [
-        HistoryBuffer,
-        OneCycleParamScheduler,
+        *_mmengines(),
         (_restricted_getattr, "builtins.getattr"),
         # Files written under numpy 1.x and 2.x name the module differently.
         (multiarray._reconstruct, "numpy._core.multiarray._reconstruct"),
@@ -292,7 +289,7 @@ def _write_safetensors(content: Mapping[str, Any], path: Path) -> None:
 def _check_free_disk(content: Any, path: Path) -> None:
     needed = _tensor_bytes(content)
     free = shutil.disk_usage(path.parent).free
-    if free < needed + _SPARE_DISK:
+    if free < needed + needed // 16:  # what is not tensors, and the archive's own tables
         raise OSError(
             f"{path} could not be written: it needs {needed / 2**20:.0f} MiB, but only "
             f"{free / 2**20:.0f} MiB are free on that disk"

@@ -5,13 +5,14 @@ holds it is imported the first time a type is looked up, not when the package is
 else is ever imported because a string names it: see `Registry`.
 """
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mmengine import registry as root
 from mmengine.registry import DefaultScope
+
+from .files import did_you_mean
 
 SCOPE = "ignn_toolbox"
 
@@ -40,11 +41,9 @@ class Registry(root.Registry):
         found = self._find(key)
         if found is None:
             known = sorted({name for registry in self._lineage() for name in registry.module_dict})
-            near = difflib.get_close_matches(key, known, n=1)
-            advice = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
             raise ValueError(
-                f"no {self.name} `{key}` is registered; {advice} (custom_imports in a config "
-                "imports modules that register more)"
+                f"no {self.name} `{key}` is registered; {did_you_mean(key, known)} (custom_imports "
+                "in a config imports modules that register more)"
             )
         return found
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+
+from ..files import did_you_mean
 
 Build = Callable[[bool], Callable[[], object]]
 
@@ -86,6 +87,4 @@ def find_case(name: str) -> Case:
     cases = {case.name: case for case in all_cases()}
     if name in cases:
         return cases[name]
-    near = difflib.get_close_matches(name, cases, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(cases)}"
-    raise ValueError(f"no benchmark case {name!r}; {hint}")
+    raise ValueError(f"no benchmark case {name!r}; {did_you_mean(name, cases)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import resource
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from ..datasets import PairedImageDataset, SampleIndex
 from ..datasets.batch import pack_batch
 from ..datasets.bicubic_dataset import bicubic_lr
 from ..datasets.pair_storage import STORAGES, has_lmdb
+from ..files import write_whole
 from ..images import write_image
 from .table import machine
 
@@ -119,16 +119,10 @@ def write_data_results(path: Path, rows: Sequence[DataSpeed]) -> None:
         line = asdict(row) | {"required_per_cpu_second": required}
         line |= {key: round(line[key]) for key in ("per_second", "per_cpu_second")}
         lines.append(line | where)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(lines)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with write_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
 
 
 def available_sources() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..files import write_whole
 from ..version import __version__
 from .cases import Figure
 from .run import CaseResult
@@ -149,12 +150,7 @@ def _replace_rows(path: Path, case: str, rows: list[dict]) -> None:
             kept = [row for row in csv.DictReader(file) if row["case"] != case]
     if not rows:
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]), restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows([*kept, *rows])
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with write_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), restval="", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows([*kept, *rows])

@@ -6,7 +6,6 @@ depend on the length of the list alone, not on the number of processes. A part h
 time, held by a lock that ends with its process.
 """
 
-import fcntl
 import json
 import os
 import socket
@@ -187,13 +186,15 @@ class Part:
 
     def _lock(self) -> None:
         try:
+            import fcntl
+
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LedgerError(
                 f"another process is at work on this run (it holds {self.path}); wait for it or "
                 "stop it"
             ) from None
-        except OSError:  # some network file systems have no locks
+        except (OSError, ImportError):  # some file systems and systems have no such locks
             pass
 
 

@@ -1,6 +1,5 @@
 """Works on parts of a journaled run: goes on where an earlier process stopped or died."""
 
-import glob
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from ..files import remove_partial
 from ..inference.inferencer import SRInferencer, Target
 from .journal import DROPPED, STARTED, WRITING, History, Journal, Part
 from .run import DONE, FAILED, SKIPPED, Ledger, Outcome, WriteOptions, run_jobs
@@ -75,8 +75,7 @@ class JournaledRun:
 
     def _settle(self, job: Job, history: History, ledger: "_PartsLedger") -> Iterator[Outcome]:
         if job.target is not None:
-            for left in job.target.parent.glob(f".{glob.escape(job.target.name)}.*.part"):
-                left.unlink(missing_ok=True)
+            remove_partial(job.target)
         if _is_written(job, history):
             ledger.take_up(job, history)
             outcome = Outcome(job, DONE)

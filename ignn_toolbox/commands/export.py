@@ -44,15 +44,15 @@ def run(args: argparse.Namespace) -> int:
 def _onnx(args: argparse.Namespace, output: Path) -> int:
     from ..export.onnx import TOLERANCE, ExportError, export_onnx, onnx_parity
     from ..export.weights import file_metadata
+    from ..files import write_whole
     from ..zoo.loading import init_model
 
     network = init_model(args.model, args.checkpoint).network
     metadata = file_metadata(args.model, network, args.licence)
-    temporary = output.with_name(f".{output.stem}.unchecked.onnx")
-    try:
-        export_onnx(network, temporary, metadata)
+    with write_whole(output) as unchecked:
+        export_onnx(network, unchecked, metadata)
         try:
-            found = onnx_parity(network, temporary)
+            found = onnx_parity(network, unchecked)
         except ImportError:
             print("not compared with the network: pip install onnxruntime")
             found = []
@@ -61,8 +61,5 @@ def _onnx(args: argparse.Namespace, output: Path) -> int:
             print(f"{size}: differs from torch by {parity.difference:.1e} at most")
         if any(not parity.difference <= TOLERANCE for parity in found):
             raise ExportError(f"the exported network differs by more than {TOLERANCE:g}")
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
     print(f"wrote {output}, {output.stat().st_size / 2**20:.1f} MiB")
     return 0

@@ -7,7 +7,6 @@ operating system shares the mapped file among workers and drops it under memory 
 """
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import write_bytes
+from ..files import LockedError, locked, write_bytes
 from . import pair_storage
 
 FORMAT = 2
@@ -181,14 +180,11 @@ def _done(
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """Keeps other processes from making the same cache meanwhile."""
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise OSError(f"another process is making the cache in {folder}") from error
-    finally:
-        os.close(handle)
+        with locked(folder / ".lock", wait=False):
+            yield
+    except LockedError:
+        raise OSError(f"another process is making the cache in {folder}") from None
 
 
 def _partial(folder: Path, storage: str) -> Path:

@@ -19,12 +19,6 @@ def training_checkpoints(work_dir: str | Path) -> list[Path]:
     return [numbered[number] for number in sorted(numbered, reverse=True)]
 
 
-def remove_partial_files(work_dir: str | Path) -> None:
-    """Deletes what a killed run left half-written in its folder."""
-    for path in Path(work_dir).glob(".*.partial"):
-        path.unlink(missing_ok=True)
-
-
 def use_safe_loading() -> None:
     """Makes mmengine read local checkpoints through :func:`load_checkpoint` (``init_cfg`` too)."""
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)

@@ -5,7 +5,6 @@ runner, which then uses the one it finds.
 """
 
 import datetime
-import difflib
 import gc
 import os
 import re
@@ -16,6 +15,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+
+from ..files import did_you_mean
 
 LAUNCHERS = ("none", "pytorch", "slurm")
 _DEFAULT_PORT = "29500"
@@ -33,9 +34,7 @@ def launch(launcher: str, config: Config) -> None:
         OSError: The processes cannot reach each other; a port in use, for example.
     """
     if launcher not in LAUNCHERS:
-        near = difflib.get_close_matches(launcher, LAUNCHERS, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"choose from {', '.join(LAUNCHERS)}"
-        raise ValueError(f"unknown launcher `{launcher}`; {hint}")
+        raise ValueError(f"unknown launcher `{launcher}`; {did_you_mean(launcher, LAUNCHERS)}")
     config.launcher = launcher
     if launcher == "none":
         return

@@ -21,7 +21,6 @@ names trained weights, which are then only tested.
 """
 
 import copy
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -34,6 +33,7 @@ import yaml
 from mmengine.config import Config
 
 from ..checkpoint import load_checkpoint
+from ..files import did_you_mean
 from ..registry import MODELS
 from ..zoo.paths import configs_dir
 from ..zoo.warm_start import find_checkpoint
@@ -308,9 +308,7 @@ def _check_keys(node: Any, known: Iterable[str], place: str) -> None:
 
 def _unknown(kind: str, name: str, place: str, known: Iterable[str]) -> str:
     known = [str(item) for item in known]
-    near = difflib.get_close_matches(name, known, n=1)
-    advice = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
-    return f"unknown {kind} `{name}` in {place}; {advice}"
+    return f"unknown {kind} `{name}` in {place}; {did_you_mean(name, known)}"
 
 
 def _named(labels: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The line that training prints: speed, time left, memory, and waiting for data."""
 
 import datetime
-import resource
+import importlib.util
 import sys
 from typing import Any
 
@@ -38,11 +38,12 @@ class TrainingLog(LogProcessor):
         done = runner.iter + 1
         remaining = datetime.timedelta(seconds=round(runner.message_hub.get_info("eta")))
         memory = peak_memory_mib()
-        tag |= {"iter": done, "memory": memory, "iterations_per_second": 1 / seconds}
+        tag |= {"iter": done, "memory": memory or 0, "iterations_per_second": 1 / seconds}
         figures = [f"lr {scalars.pop('lr'):.2e}" if "lr" in scalars else ""]
         scalars = {key: value for key, value in scalars.items() if not key.endswith("lr")}
         figures += [f"{name} {value:.4g}" for name, value in scalars.items()]
-        figures += [f"{1 / seconds:.3g} it/s", f"eta {remaining}", f"{memory} MiB"]
+        figures += [f"{1 / seconds:.3g} it/s", f"eta {remaining}"]
+        figures += [f"{memory} MiB"] if memory is not None else []
         figures += [f"data {100 * wait / seconds:.0f} %"]
         width = len(str(runner.max_iters))
         head = f"[{done:>{width}}/{runner.max_iters}]"
@@ -69,9 +70,16 @@ def runner_loader(runner: Any, mode: str) -> Any:
     return runner.val_dataloader if mode == "val" else runner.test_dataloader
 
 
-def peak_memory_mib() -> int:
-    """Peak memory so far: allocated on the GPU where there is one, else resident."""
+def peak_memory_mib() -> int | None:
+    """Return the peak memory so far: allocated on the GPU where there is one, else resident.
+
+    None on systems that do not count it (Windows).
+    """
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() // 2**20
+    if importlib.util.find_spec("resource") is None:
+        return None
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)

@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 
 from ..checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from ..datasets.batch import pack_batch
-from ..files import write_bytes
+from ..files import remove_all_partial, write_bytes
 from ..stored_model import config_to_store
 from ..version import __version__
-from .checkpoint import remove_partial_files, training_checkpoints
+from .checkpoint import training_checkpoints
 from .config import network_scale
 from .resume import check_same_run, continue_schedules, plain
 
@@ -168,7 +168,7 @@ class TrainingRunner(Runner):
         """Takes the newest checkpoint that can be read; all processes take the same one."""
         found: list[Any] = [None]
         if is_main_process():
-            remove_partial_files(self.work_dir)
+            remove_all_partial(self.work_dir)
             found = [self._newest_readable()]
         broadcast_object_list(found)
         if found[0] is None:

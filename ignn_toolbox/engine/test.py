@@ -1,6 +1,5 @@
 """Tests a network on several benchmark sets in one run."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 
 from ..evaluation.results import Results, write_results
+from ..files import sha256
 from ..registry import DATASETS, MODELS
 from .config import network_scale
 from .distributed import finish, launch
@@ -98,7 +98,7 @@ def _weights(checkpoint: str | Path | None, config: Config) -> dict[str, str]:
     path = Path(checkpoint)
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {path} does not exist")
-    return {"checkpoint": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"checkpoint": str(path), "sha256": sha256(path)}
 
 
 def keep_present_sets(config: Config) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from ..files import write_whole
 from ..models.steps import Network
 from .network import ExportError, ExportForm
 
@@ -56,7 +56,6 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
         ExportError: The exporter is not installed, or the network cannot be exported; an operator
             that ONNX does not have is named.
     """
-    path = Path(path)
     form = ExportForm(network).eval()
     least = network.spec.min_size
     sides = [torch.export.Dim(name, min=max(least, 2)) for name in ("height", "width")]
@@ -78,13 +77,8 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
             raise ExportError(_explained(type(network).__name__, error)) from error
     assert program is not None
     program.model.metadata_props.update(metadata)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        program.save(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with write_whole(path) as partial:
+        program.save(partial)
 
 
 def onnx_parity(network: Network, path: str | Path, threads: int = 1) -> list[Parity]:

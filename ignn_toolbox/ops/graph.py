@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..checkpoint import load_checkpoint
+from ..files import write_whole
 from .patches import PatchGrid, Region
 
 
@@ -91,7 +92,6 @@ class PatchGraph:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph to ``path``; readable with ``torch.load(path, weights_only=True)``."""
-        path = Path(path)
         content = {
             "index": self.index.cpu(),
             "distance": self.distance.cpu(),
@@ -99,12 +99,8 @@ class PatchGraph:
             "key_grid": asdict(self.key_grid),
             "scale": self.scale,
         }
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            torch.save(content, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with write_whole(path) as partial:
+            torch.save(content, partial)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PatchGraph:
@@ -114,17 +110,21 @@ class PatchGraph:
             ValueError: The file is no saved patch graph.
         """
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            return cls(
+            content = load_checkpoint(path)
+            graph = cls(
                 content["index"],
                 content["distance"],
                 PatchGrid(**content["query_grid"]),
                 PatchGrid(**content["key_grid"]),
                 content["scale"],
             )
-        except (KeyError, TypeError, RuntimeError, EOFError) as error:
-            raise ValueError(f"{path} is not a saved PatchGraph: {error}") from error
-        except Exception as error:  # pickle raises many kinds for what is no checkpoint
-            if type(error).__module__ in ("pickle", "_pickle"):
-                raise ValueError(f"{path} is not a saved PatchGraph: {error}") from error
+        except FileNotFoundError:
             raise
+        except Exception as error:  # whatever a stranger's values lead to
+            raise ValueError(f"{path} is not a saved PatchGraph: {error}") from error
+        within = 0 <= int(graph.index.min()) <= int(graph.index.max()) < len(graph.key_grid)
+        if graph.index.shape != graph.distance.shape or not within:
+            raise ValueError(
+                f"{path} is not a saved PatchGraph: it names patches that are not there"
+            )
+        return graph

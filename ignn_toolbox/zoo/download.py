@@ -4,8 +4,6 @@ A file appears under its name only when it is complete and has the digest that i
 """
 
 import contextlib
-import fcntl
-import hashlib
 import os
 import urllib.error
 import urllib.request
@@ -17,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+from .. import files
 
 Progress = Callable[[int, int | None], None]
 
@@ -81,10 +81,9 @@ def fetch(urls: Sequence[str], sha256: str, target: Path) -> Path:
         DownloadError: No address delivers the file; says what each answered, and how to do without
             a network.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{sha256[:8]}.part")
-    with _claimed(partial):
-        if target.is_file() and digest(target) == sha256:
+    partial = target.with_name(f".{sha256[:8]}.part")
+    with files.locked(target.with_name(f".{sha256[:8]}.lock")):
+        if target.is_file() and files.sha256(target) == sha256:
             return target
         answers = []
         for url in addresses(urls):
@@ -103,20 +102,11 @@ def fetch(urls: Sequence[str], sha256: str, target: Path) -> Path:
     )
 
 
-def digest(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
-
-
 def _transfer_verified(url: str, sha256: str, partial: Path, progress: Progress) -> None:
     """Completes a partial file and compares its digest; a wrong one leaves no file."""
     resumed = partial.is_file()
     _transfer(url, partial, progress)
-    found = digest(partial)
+    found = files.sha256(partial)
     if found == sha256:
         return
     partial.unlink()
@@ -163,17 +153,6 @@ def _continue(url: str, partial: Path, progress: Progress) -> bool:
                 done += len(block)
                 progress(done, total)
     return total is None or done == total
-
-
-@contextlib.contextmanager
-def _claimed(partial: Path) -> Iterator[None]:
-    """Lets one process after the other work on a file."""
-    handle = os.open(partial.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

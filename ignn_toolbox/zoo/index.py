@@ -7,7 +7,6 @@ of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the conf
 ``zoo/checkpoints``, or a list of URLs of the same file, which is downloaded when it is first used.
 """
 
-import difflib
 import fnmatch
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from .download import cache_dir, digest, fetch, file_name
+from ..files import nearest, sha256
+from .download import cache_dir, fetch, file_name
 from .paths import checkpoints_dir, configs_dir
 
 
@@ -64,7 +64,7 @@ class ZooModel:
             raise FileNotFoundError(
                 f"{self.weights}, the checkpoint of {self.name}, is missing; install again"
             )
-        found = digest(self.weights)
+        found = sha256(self.weights)
         if found != self.sha256:
             raise ValueError(
                 f"{self.weights} has SHA-256 {found}, its metafile says {self.sha256}; "
@@ -168,7 +168,7 @@ def _weights(entry: str | list[str] | None) -> tuple[Path | None, tuple[str, ...
 
 
 def _suggestion(text: str, models: dict[str, ZooModel], configs: dict[str, Path]) -> str:
-    near = difflib.get_close_matches(Path(text).stem, [*models, *configs], n=3, cutoff=0.5)
+    near = nearest(Path(text).stem, [*models, *configs], 3, 0.5)
     if near:
         return f"nearest: {', '.join(near)}"
     return "`ignn models --configs` lists what ships"

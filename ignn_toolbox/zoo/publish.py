@@ -9,13 +9,13 @@ import yaml
 from ..checkpoint import load_checkpoint, load_weights, save_checkpoint
 from ..engine.config import load_config
 from ..evaluation.results import Results
-from ..files import write_bytes
+from ..files import sha256, write_bytes
 from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..stored_model import stored_config, stored_metrics
 from ..version import __version__
 from .card import model_card
-from .download import digest, file_name
+from .download import file_name
 from .index import bundled_configs, described
 
 _HEADER = "# Written by `ignn publish` from measured results; see `ignn publish --help`.\n"
@@ -103,7 +103,7 @@ def _with_weights(
     """Checks the checkpoint, writes its bare weights, and describes them."""
     content = load_checkpoint(checkpoint)
     measured = results.info.get("sha256")
-    if measured != digest(checkpoint):
+    if measured != sha256(checkpoint):
         raise ValueError(
             f"the results were measured with another file than {checkpoint} "
             f"(SHA-256 {measured}); run `ignn test` with this one"
@@ -119,7 +119,7 @@ def _with_weights(
     }
     save_checkpoint({"meta": kept, "state_dict": restorer.state_dict()}, weights)
     return {
-        "SHA256": digest(weights),
+        "SHA256": sha256(weights),
         "Scale": restorer.scale,
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": _count(meta, "iter"), "Seed": _count(meta, "seed")},

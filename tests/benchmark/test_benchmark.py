@@ -110,7 +110,7 @@ def test_cases_have_names_of_their_own_and_reachable_comparisons():
         assert case.group in ("ops", "model", "train")
         assert all(f.against in case.variants for f in case.figures if f.kind.startswith("time"))
         assert find_case(case.name).name == case.name
-    with pytest.raises(ValueError, match="did you mean ignn_x2_256"):
+    with pytest.raises(ValueError, match="did you mean `ignn_x2_256`"):
         find_case("ignn_x2_25")
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ignn_toolbox.bulk.journal import Journal
 from ignn_toolbox.bulk.journaled import JournaledRun
 from ignn_toolbox.bulk.run import DONE, FAILED, SKIPPED, WriteOptions
 from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
+from ignn_toolbox.files import write_whole
 from ignn_toolbox.inference import SRInferencer
 from ignn_toolbox.inference.inferencer import Target
 
@@ -126,7 +128,9 @@ def test_death_around_the_renaming_of_an_output_loses_and_repeats_nothing(
     run, jobs, _ = make()
     assert jobs[4].target.exists() == (moment == "after")
     stamp = jobs[4].target.stat().st_mtime_ns if moment == "after" else None
-    (jobs[5].target.parent / ".05.png.123.part").write_bytes(b"half")
+    with suppress(KeyError), write_whole(jobs[5].target) as partial:
+        raise KeyError
+    partial.write_bytes(b"half")
     outcomes = work(run, jobs)
     assert outcomes[4] == DONE
     assert moment == "before" or jobs[4].target.stat().st_mtime_ns == stamp

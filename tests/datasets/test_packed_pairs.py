@@ -1,6 +1,5 @@
 """The cache gives the same pairs, and never those of other files; its making can be interrupted."""
 
-import fcntl
 import multiprocessing
 import os
 import pickle
@@ -21,6 +20,7 @@ from ignn_toolbox.datasets import (
     packed_pairs,
     pair_storage,
 )
+from ignn_toolbox.files import locked
 from ignn_toolbox.images import write_image
 
 from .conftest import picture
@@ -59,7 +59,7 @@ def test_cached_pairs_are_the_same(
         assert (size, kept) == (sum(lq.size + gt.size for lq, gt in pairs), 0)
         assert cached.build_cache(storage) == (size, 3)
         file = pair_storage.file_name(storage)
-        assert sorted(os.listdir(folder)) == ["index.json", file]
+        assert sorted(os.listdir(folder)) == [".lock", "index.json", file]
         assert storage == "lmdb" or (folder / file).stat().st_size == size
         for item, (lq, gt) in zip(kind(*arguments, cache=str(folder)), pairs, strict=True):
             assert (item["lq"] == lq).all()
@@ -131,7 +131,7 @@ def test_interrupted_building_goes_on(
     calls = []
     size, kept = data.build_cache(storage, lambda *done: calls.append(done))
     assert (kept, calls) == (2, [(3, 3)])
-    assert sorted(os.listdir(folder)) == ["index.json", pair_storage.file_name(storage)]
+    assert sorted(os.listdir(folder)) == [".lock", "index.json", pair_storage.file_name(storage)]
     for item, plain in zip(data, BicubicDataset(str(hr_dir), 2), strict=True):
         assert (item["lq"] == plain["lq"]).all()
         assert (item["gt"] == plain["gt"]).all()
@@ -195,6 +195,7 @@ def test_a_cache_is_made_anew_in_another_storage(hr_dir: Path, tmp_path: Path) -
     for storage in ("mmap", "lmdb", "mmap"):
         assert data.build_cache(storage)[1] == 0
         assert sorted(os.listdir(tmp_path / "cache")) == [
+            ".lock",
             "index.json",
             pair_storage.file_name(storage),
         ]
@@ -210,11 +211,11 @@ def test_impossible_caches_are_refused(hr_dir: Path, tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "lmdb", None)
     with pytest.raises(ValueError, match="needs the package lmdb"):
         data.build_cache("lmdb")
-    handle = os.open(tmp_path / "cache", os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    with pytest.raises(OSError, match="another process is making the cache"):
+    with (
+        locked(tmp_path / "cache" / ".lock"),
+        pytest.raises(OSError, match="another process is making the cache"),
+    ):
         data.build_cache()
-    os.close(handle)
     assert data.build_cache()[1] == 0
 
 

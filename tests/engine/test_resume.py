@@ -123,7 +123,7 @@ def test_damaged_and_half_written_files_are_passed_over(train, tmp_path: Path, c
     cut = train(tmp_path / "cut").work_dir
     data = (cut / "iter_8.pth").read_bytes()
     (cut / "iter_8.pth").write_bytes(data[: len(data) // 2])
-    (cut / ".iter_9.pth.1.partial").write_bytes(data[:100])
+    (cut / ".0123abcd.4567cdef.part").write_bytes(data[:100])
     train(cut, resume=True)
     assert not list(cut.glob(".*partial"))
     assert same(state(whole / "iter_8.pth"), state(cut / "iter_8.pth"))
@@ -211,9 +211,9 @@ def test_a_run_killed_while_writing_a_checkpoint_takes_the_one_before(
         assert forked(train, tmp_path / "cut", EVERY_SECOND) == -signal.SIGKILL
     assert (tmp_path / "cut/iter_4.pth").exists()
     assert not (tmp_path / "cut/iter_6.pth").exists()
-    assert list((tmp_path / "cut").glob(".*.partial"))
+    assert list((tmp_path / "cut").glob(".*.part"))
     train(tmp_path / "cut", EVERY_SECOND, resume=True)
-    assert not list((tmp_path / "cut").glob(".*.partial"))
+    assert not list((tmp_path / "cut").glob(".*.part"))
     assert same(state(tmp_path / "whole/iter_8.pth"), state(tmp_path / "cut/iter_8.pth"))
 
 

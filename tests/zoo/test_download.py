@@ -96,8 +96,13 @@ def dead_url() -> str:
 
 
 def only(target: Path) -> bool:
-    """Whether the file is there, whole, and nothing else."""
-    return os.listdir(target.parent) == [target.name] and target.read_bytes() == CONTENT
+    """Whether the file is there, whole, and nothing else but a lock."""
+    return there(target.parent) == [target.name] and target.read_bytes() == CONTENT
+
+
+def there(folder: Path) -> list[str]:
+    """The names of a folder's files, locks left out."""
+    return [name for name in os.listdir(folder) if not name.endswith(".lock")]
 
 
 def test_a_file_is_loaded_once(server: Server, target: Path) -> None:
@@ -158,7 +163,7 @@ def test_another_file_is_not_taken(servers: list[Server], target: Path) -> None:
     first.content = os.urandom(600_000)
     with pytest.raises(DownloadError, match=f"its SHA-256 is [0-9a-f]{{64}}, not {SHA256}"):
         fetch([first.url], SHA256, target)
-    assert os.listdir(target.parent) == []
+    assert there(target.parent) == []
     fetch([first.url, second.url], SHA256, target)
     assert only(target)
 
@@ -175,7 +180,7 @@ def test_the_bytes_of_another_file_are_not_gone_on_with(
 
 def test_a_partial_file_that_is_whole_needs_no_more(server: Server, target: Path) -> None:
     target.parent.mkdir()
-    (target.parent / f".{target.name}.{SHA256[:8]}.part").write_bytes(CONTENT)
+    (target.parent / f".{SHA256[:8]}.part").write_bytes(CONTENT)
     fetch([server.url], SHA256, target)
     assert only(target)
 

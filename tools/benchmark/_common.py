@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ignn_toolbox.files import write_bytes
+from ignn_toolbox.files import write_bytes, write_whole
 from ignn_toolbox.images import write_image
 
 
@@ -45,10 +45,7 @@ def write_table(path: Path, rows: Sequence[dict[str, Any]], key: Sequence[str] =
         taken = {tuple(str(row[name]) for name in key) for row in new}
         with path.open(newline="") as file:
             kept = [r for r in csv.DictReader(file) if tuple(r[name] for name in key) not in taken]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="") as file:
+    with write_whole(path) as partial, partial.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(new[0]), restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows([*kept, *new])
-    partial.replace(path)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from PIL import Image
 from ...datasets.parallel import run_all
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
-from ...files import write_bytes
+from ...files import write_bytes, write_whole
 from ...images import write_image
 from ..comparison import hardest_box
 from .sources import BICUBIC, TRUTH, ImageFiles, find_files, load_pictures
@@ -59,9 +58,8 @@ def write_report(
         hint = "choose another folder" if overwrite else "--overwrite replaces an earlier report"
         raise FileExistsError(f"{out} exists; {hint}")
     files, notes = find_files(results, data_root)
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        partial.mkdir(parents=True)
+    with write_whole(out) as partial:
+        partial.mkdir()
         images = run_all(
             lambda item: _write_images(*item, scale, protocol, partial),
             list(enumerate(files)),
@@ -74,9 +72,6 @@ def write_report(
             shutil.copyfile(STATIC / name, partial / name)
         if out.exists():
             shutil.rmtree(out)
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return notes
 
 

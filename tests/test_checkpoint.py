@@ -1,12 +1,14 @@
 """Checkpoints: hostile files are refused, good ones load, writing never harms what was there."""
 
 import contextlib
+import copy
 import os
 import pickle
 import re
 import resource
 import runpy
 import shutil
+import struct
 import sys
 import zipfile
 from collections import OrderedDict
@@ -26,7 +28,7 @@ from ignn_toolbox.checkpoint import (
 )
 from ignn_toolbox.engine.checkpoint import training_checkpoints
 
-_SCRIPT = Path(__file__).resolve().parents[2] / "tools/benchmark/hostile_files.py"
+_SCRIPT = Path(__file__).resolve().parents[1] / "tools/benchmark/hostile_files.py"
 _TRIED = runpy.run_path(str(_SCRIPT))
 HOSTILE, CANARY, Calls = (_TRIED[name] for name in ("HOSTILE", "CANARY", "Calls"))
 
@@ -166,3 +168,135 @@ def test_training_checkpoints_are_sorted_by_number(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent.pth"):
         load_checkpoint(tmp_path / "absent.pth")
+
+
+def packed(source: Path, target: Path, compression: int = zipfile.ZIP_STORED) -> None:
+    """Writes an archive of the same members anew."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", compression) as new:
+        for member in old.infolist():
+            new.writestr(member.filename, old.read(member))
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compressed_archive_is_refused_before_it_is_unpacked(tmp_path: Path, kind: int) -> None:
+    torch.save({"state_dict": {"w": torch.zeros(2**24)}}, tmp_path / "whole.pth")
+    packed(tmp_path / "whole.pth", tmp_path / "bomb.pth", kind)
+    assert (tmp_path / "bomb.pth").stat().st_size < 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=r"bomb\.pth was refused: its member .* is compress"):
+        load_checkpoint(tmp_path / "bomb.pth")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**14
+    packed(tmp_path / "whole.pth", tmp_path / "same.pth")
+    assert load_checkpoint(tmp_path / "same.pth")["state_dict"]["w"].sum() == 0
+
+
+def test_one_member_under_many_names_is_refused(tmp_path: Path) -> None:
+    """The directory points at the same bytes again and again: the sum is beyond the file."""
+    torch.save({"state_dict": {"w": torch.zeros(2**16)}}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth") as old:
+        members = [(m.filename, old.read(m)) for m in old.infolist()]
+    with zipfile.ZipFile(tmp_path / "y.pth", "w") as new:
+        for name, data in members:
+            new.writestr(name, data)
+        large = new.getinfo("x/data/0")
+        for number in range(40):
+            again = copy.copy(large)
+            again.filename = again.orig_filename = f"x/data/{number + 1}"
+            new.filelist.append(again)
+            new.NameToInfo[again.filename] = again
+    with pytest.raises(CheckpointError, match=r"its members claim .* bytes, but the file has"):
+        load_checkpoint(tmp_path / "y.pth")
+
+
+def test_an_archive_behind_the_archive_is_refused(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.zeros(3)}}, tmp_path / "x.pth")
+    data = (tmp_path / "x.pth").read_bytes()
+    for content in (data + b"more", data + data, data[:-1], data + b"\0" * 22):
+        (tmp_path / "y.pth").write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"y\.pth"):
+            load_checkpoint(tmp_path / "y.pth")
+
+
+def test_a_record_smaller_than_its_tensor_is_refused(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(300)}, tmp_path / "x.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "x.pth") as old,
+        zipfile.ZipFile(tmp_path / "y.pth", "w") as new,
+    ):
+        for member in old.infolist():
+            data = old.read(member)
+            if member.filename.endswith("data.pkl"):
+                assert data.count(b"M\x2c\x01") == 2  # 300, as pickle writes it
+                data = data.replace(b"M\x2c\x01", b"J" + struct.pack("<i", 2 * 10**9))
+            new.writestr(member.filename, data)
+    with pytest.raises(CheckpointError, match=r"y\.pth"):
+        load_checkpoint(tmp_path / "y.pth")
+
+
+@pytest.mark.parametrize("protocol", [False, True], ids=["pickle", "archive"])
+def test_tensors_larger_than_the_file_are_refused(tmp_path: Path, protocol: bool) -> None:
+    shared = torch.zeros(2**14)
+    for weights in (
+        {"w": torch.zeros(1).expand(10**12)},
+        {"w": torch.zeros(4, 1).expand(4, 10**6)},
+        {f"w{n}": shared for n in range(100)},
+    ):
+        torch.save(
+            {"state_dict": weights}, tmp_path / "x.pth", _use_new_zipfile_serialization=protocol
+        )
+        with pytest.raises(CheckpointError, match="its tensors claim"):
+            load_checkpoint(tmp_path / "x.pth")
+
+
+def test_tied_weights_load(tmp_path: Path) -> None:
+    weight = torch.randn(64, 64)
+    torch.save({"a": weight, "b": weight, "c": weight.t()}, tmp_path / "x.pth")
+    loaded = load_checkpoint(tmp_path / "x.pth")["state_dict"]
+    assert torch.equal(loaded["c"], weight.t())
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.eye(3).to_sparse(),
+        torch.eye(3).to_sparse_csr(),
+        torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8),
+        torch.empty(3, device="meta"),
+    ],
+    ids=["sparse", "compressed", "quantised", "meta"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_that_no_network_has_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"state_dict": {"w": tensor}}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=r"x\.pth"):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("weights", [None, [], "x", 5, {1: torch.zeros(1)}, {"w": 1}, {"w": None}])
+def test_weights_of_another_kind_are_named(tmp_path: Path, weights: object) -> None:
+    torch.save({"meta": {}, "state_dict": weights}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=r"x\.pth holds "):
+        load_weights(torch.nn.Linear(2, 3), load_checkpoint(tmp_path / "x.pth"), "x.pth")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.bool, torch.complex64])
+def test_numbers_of_another_kind_are_not_cast(dtype: torch.dtype) -> None:
+    weights = {"weight": torch.ones(3, 2, dtype=dtype), "bias": torch.zeros(3)}
+    with pytest.raises(CheckpointError, match=f"weight is {dtype}, the model has torch.float32"):
+        load_weights(torch.nn.Linear(2, 3), {"state_dict": weights}, "x.pth")
+    for fine in (torch.float16, torch.bfloat16, torch.float64):
+        weights["weight"] = weights["weight"].real.to(fine)
+        load_weights(torch.nn.Linear(2, 3), {"state_dict": weights}, "x.pth")
+
+
+def test_little_room_is_enough_for_a_small_file(tmp_path: Path, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    save_checkpoint({"state_dict": {"w": torch.zeros(1000)}}, tmp_path / "x.pth")
+    assert load_checkpoint(tmp_path / "x.pth")["state_dict"]["w"].sum() == 0
+
+
+def test_a_name_may_be_as_long_as_any(tmp_path: Path) -> None:
+    name = "x" * 251 + ".pth"
+    save_checkpoint({"state_dict": {"w": torch.zeros(1)}}, tmp_path / name)
+    assert os.listdir(tmp_path) == [name]
