@@ -28,7 +28,7 @@ class PairDataset(BaseDataset):
         scale: Upscaling factor.
         data_root: Folder that relative paths start from.
         ann_file: Text file that lists the images to take, one name a line, suffix optional.
-        exclude_file: Text file that lists the images to leave out.
+        exclude_file: Text file that lists the images to leave out, or several.
         pipeline: Transforms.
         cache: ``'memory'`` keeps decoded pairs (of this process) once they were used; the path of
             a folder reads them from the file (memory-mapped or LMDB) that `ignn prepare cache` made
@@ -50,7 +50,7 @@ class PairDataset(BaseDataset):
         *,
         data_root: str | None = None,
         ann_file: str | None = None,
-        exclude_file: str | None = None,
+        exclude_file: str | Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         cache: str | None = None,
         name: str | None = None,
@@ -64,10 +64,10 @@ class PairDataset(BaseDataset):
         self.scale = scale
         self.seed = seed
         self._root = Path(data_root or "")
-        self.gt_dirs = self._folders(gt_dir)
+        self.gt_dirs = self._paths(gt_dir)
         self.name = name or set_name(self.gt_dirs[0])
         self._ann_file = None if ann_file is None else self._root / ann_file
-        self._exclude_file = None if exclude_file is None else self._root / exclude_file
+        self._exclude_files = [] if exclude_file is None else self._paths(exclude_file)
         self._memory: dict[int, Pair] | None = {} if cache == "memory" else None
         self.cache_dir = None if cache in (None, "memory") else self._root / cache
         self._packed: PackedPairs | None = None
@@ -93,12 +93,11 @@ class PairDataset(BaseDataset):
         known = {stem for folder in files for stem in folder}
         where = ", ".join(map(str, self.gt_dirs))
         wanted = known if self._ann_file is None else read_names(self._ann_file, known, where)
-        if self._exclude_file is not None:
-            wanted = wanted - read_names(self._exclude_file, known, where)
+        for path in self._exclude_files:
+            wanted = wanted - read_names(path, known, where)
         if not wanted:
-            raise ValueError(
-                f"no image of {where} is left by {self._ann_file or self._exclude_file}"
-            )
+            lists = ", ".join(map(str, filter(None, [self._ann_file, *self._exclude_files])))
+            raise ValueError(f"no image of {where} is left by {lists}")
         return [
             {"name": stem, "gt_path": str(path), "lq_path": None}
             for folder in files
@@ -165,6 +164,6 @@ class PairDataset(BaseDataset):
             self._packed = PackedPairs(self.cache_dir, infos, self.cache_settings())  # type: ignore[arg-type]
         return self._packed
 
-    def _folders(self, value: str | Sequence[str]) -> list[Path]:
-        folders = [value] if isinstance(value, str | Path) else list(value)
-        return [self._root / folder for folder in folders]
+    def _paths(self, value: str | Sequence[str]) -> list[Path]:
+        paths = [value] if isinstance(value, str | Path) else list(value)
+        return [self._root / path for path in paths]

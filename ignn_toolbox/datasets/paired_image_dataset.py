@@ -57,7 +57,7 @@ class PairedImageDataset(PairDataset):
         super().__init__(gt_dir, scale, **kwargs)
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        folders = self._folders(self._lq_dir)
+        folders = self._paths(self._lq_dir)
         if len(folders) != len(self.gt_dirs):
             raise ValueError(
                 f"gt_dir names {len(self.gt_dirs)} folders and lq_dir {len(folders)}; "

@@ -1,0 +1,16 @@
+# The base of the recipe table: edsr_tiny_x2 trained on for six minutes of one CPU thread. What is
+# judged is the validation images of both sources; no benchmark.
+_base_ = [
+    "../_base_/models/edsr_tiny.py",
+    "../_base_/datasets/bsds_t91_wall2k.py",
+    "../_base_/schedules/tiny_finetune.py",
+    "../_base_/runtime/default.py",
+]
+model = dict(network=dict(init_cfg=dict(type="Pretrained", checkpoint="edsr_tiny_x2")))
+train_dataloader = dict(
+    dataset=dict(gt_dir=["train/BSDS399", "train/T91"], exclude_file="train/bsds399_val20.txt")
+)
+train_cfg = dict(max_iters=1_200, val_interval=1_200)
+test_dataloader = {{_base_.val_dataloader}}
+test_evaluator = dict(type="SRMetric")
+test_cfg = dict(type="MultiTestLoop")
