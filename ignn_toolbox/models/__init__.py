@@ -3,7 +3,7 @@
 from .aggregators import Aggregator, GraphAgg, NonLocal, SameScaleKNN
 from .backbones import EDSR, RCAN, Backbone, Bicubic, GraphAggStar
 from .embedders import CNNEmbedder, EDSREmbedder, FrozenEmbedder, RGBEmbedder, VGGEmbedder
-from .losses import CharbonnierLoss, L1Loss, MSELoss
+from .losses import CharbonnierLoss, FrequencyLoss, L1Loss, LossSum, MSELoss
 from .preprocessor import ImagePreprocessor
 from .reach import Reach
 from .restorers import OfficialChop, Restorer, SelfEnsemble
@@ -20,12 +20,14 @@ __all__ = [
     "CNNEmbedder",
     "CharbonnierLoss",
     "EDSREmbedder",
+    "FrequencyLoss",
     "FrozenEmbedder",
     "Given",
     "GraphAgg",
     "GraphAggStar",
     "ImagePreprocessor",
     "L1Loss",
+    "LossSum",
     "MSELoss",
     "Network",
     "NetworkSpec",

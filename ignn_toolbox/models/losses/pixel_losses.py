@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...registry import MODELS
 
 
-class _PixelLoss(nn.Module):
+class PixelLoss(nn.Module):
     """Weighted mean of a penalty on the difference.
 
     Args:
@@ -37,7 +37,7 @@ class _PixelLoss(nn.Module):
 
 
 @MODELS.register_module()
-class L1Loss(_PixelLoss):
+class L1Loss(PixelLoss):
     """Mean absolute error; EDSR's and IGNN's loss."""
 
     def penalty(self, difference: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class L1Loss(_PixelLoss):
 
 
 @MODELS.register_module()
-class MSELoss(_PixelLoss):
+class MSELoss(PixelLoss):
     """Mean squared error."""
 
     def penalty(self, difference: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class MSELoss(_PixelLoss):
 
 
 @MODELS.register_module()
-class CharbonnierLoss(_PixelLoss):
+class CharbonnierLoss(PixelLoss):
     """``sqrt(d^2 + eps^2)``, an L1 that is smooth at zero (Lai et al., LapSRN, CVPR 2017).
 
     Args:
