@@ -10,7 +10,7 @@ model = dict(network=dict(init_cfg=dict(type="Pretrained", checkpoint="edsr_tiny
 train_dataloader = dict(
     dataset=dict(gt_dir=["train/BSDS399", "train/T91"], exclude_file="train/bsds399_val20.txt")
 )
-train_cfg = dict(max_iters=1_200, val_interval=1_200)
+train_cfg = dict(max_iters=1_000, val_interval=1_000)
 test_dataloader = {{_base_.val_dataloader}}
 test_evaluator = dict(type="SRMetric")
 test_cfg = dict(type="MultiTestLoop")

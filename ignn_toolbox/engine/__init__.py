@@ -13,6 +13,7 @@ from .hooks import (
 from .log import TrainingLog
 from .loops import IterationTrainLoop, MultiTestLoop, MultiValLoop
 from .optim_wrapper import SafeOptimWrapper
+from .orthogonal_momentum import OrthogonalMomentum
 from .sampler import IterationSampler
 from .visualizer import RunRecorder
 
@@ -24,6 +25,7 @@ __all__ = [
     "IterationTrainLoop",
     "MultiTestLoop",
     "MultiValLoop",
+    "OrthogonalMomentum",
     "RecordsHook",
     "RunRecorder",
     "RunStateHook",

@@ -77,6 +77,27 @@ def test_several_folders_and_lists(hr_dir, tmp_path) -> None:
     assert [item["name"] for item in some] == ["a", "c"]
     rest = BicubicDataset("more", 2, data_root=str(tmp_path), exclude_file="drop.txt")
     assert [item["name"] for item in rest] == ["a", "b"]
+    (tmp_path / "first.txt").write_text("a.png\n")
+    lists = ["drop.txt", "first.txt"]
+    rest = BicubicDataset("more", 2, data_root=str(tmp_path), exclude_file=lists)
+    assert [item["name"] for item in rest] == ["b"]
+
+
+@pytest.mark.parametrize("factor", [1.5, 2])
+def test_images_reduced_beforehand_are_matlabs_bicubic_of_them(hr_dir, factor) -> None:
+    plain, reduced = (
+        BicubicDataset(str(hr_dir), 2),
+        BicubicDataset(str(hr_dir), 2, reduced_by=factor),
+    )
+    for before, after in zip(plain, reduced, strict=True):
+        assert (after["gt"] == bicubic_lr(before["gt"], factor)).all()
+        assert (after["lq"] == bicubic_lr(after["gt"], 2)).all()
+
+
+def test_a_cache_knows_by_how_much_its_images_were_reduced(hr_dir) -> None:
+    plain, reduced = BicubicDataset(str(hr_dir), 2), BicubicDataset(str(hr_dir), 2, reduced_by=1.5)
+    assert plain.cache_settings() != reduced.cache_settings()
+    assert BicubicDataset(str(hr_dir), 2, reduced_by=1).cache_settings() == plain.cache_settings()
 
 
 def test_hr_excess_below_the_scale_is_cut(hr_dir, lr_dir) -> None:
@@ -174,6 +195,8 @@ def test_errors_of_arguments_and_folders(hr_dir, lr_dir, tmp_path) -> None:
         (ValueError, "got 2.0", lambda: BicubicDataset(hr, 2.0)),
         (ValueError, "cache must be", lambda: BicubicDataset(hr, 2, cache="")),
         (ValueError, "'wrap'", lambda: BicubicDataset(hr, 2, border="wrap")),
+        (ValueError, "got 0.5", lambda: BicubicDataset(hr, 2, reduced_by=0.5)),
+        (ValueError, "got nan", lambda: BicubicDataset(hr, 2, reduced_by=float("nan"))),
         (ValueError, "1 folders and lq_dir 2", lambda: PairedImageDataset(hr, [lr, lr], 2)),
         (FileNotFoundError, "none.txt", lambda: BicubicDataset(hr, 2, ann_file="none.txt")),
         (

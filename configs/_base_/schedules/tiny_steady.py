@@ -1,13 +1,13 @@
 # From a trained tiny network on, at a steady rate, to be cooled down by a later run: batch 8, LR
-# patches of 64x64, Adam at 5e-4 after a warm-up, in bfloat16, which doubles the speed of CPUs that
-# compute in it.
+# patches of 64x64, orthogonal updates at 1e-3 after a warm-up, in bfloat16, which doubles the speed
+# of CPUs that compute in it.
 batch_size = 8
 lq_size = 64
 channels_last = True
 optim_wrapper = dict(
     type="SafeOptimWrapper",
-    optimizer=dict(type="Adam", lr=5e-4, betas=(0.9, 0.999), eps=1e-8),
+    optimizer=dict(type="OrthogonalMomentum", lr=1e-3),
     precision="bf16",
 )
 param_scheduler = dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=200)
-train_cfg = dict(type="IterationTrainLoop", max_iters=10_000, val_interval=2_000)
+train_cfg = dict(type="IterationTrainLoop", max_iters=10_000, val_interval=1_000)
