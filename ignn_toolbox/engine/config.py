@@ -142,8 +142,10 @@ def _fill(node: dict[str, Any], shared: Mapping[str, Any], registry: Registry, p
             f"{shared['scale']}; leave the data's scale out, it follows the network"
         )
     for key, value in node.items():
-        if isinstance(value, str) and "{scale}" in value:
+        if isinstance(value, str):
             node[key] = value.replace("{scale}", str(scale))
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            node[key] = [item.replace("{scale}", str(scale)) for item in value]
 
 
 def _typed(node: Any, registry: Registry) -> Iterator[tuple[dict[str, Any], Registry]]:
