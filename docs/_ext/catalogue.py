@@ -29,6 +29,7 @@ _REGISTRIES = {
     "LOG_PROCESSORS": "Log processors",
     "LOOPS": "Loops",
     "OPTIM_WRAPPERS": "Optimizer wrappers",
+    "OPTIMIZERS": "Optimizers",
     "VISUALIZERS": "Visualizers",
     "WEIGHT_INITIALIZERS": "Weight initialisers",
 }

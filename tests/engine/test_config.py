@@ -63,6 +63,19 @@ def test_a_crop_may_depend_on_the_scale(tmp_path: Path, config_file: Path) -> No
         load_config(path, {"model.network.scale": 4})
 
 
+def test_the_scale_stands_in_for_itself_in_folders(config_file: Path) -> None:
+    dataset = {
+        "_delete_": True,
+        "type": "PairedImageDataset",
+        "gt_dir": ["a/x{scale}", "b/x{scale}"],
+        "lq_dir": "lq/X{scale}",
+        "filename_tmpl": "{}x{scale}",
+    }
+    made = load_config(config_file, {"train_dataloader.dataset": dataset}).train_dataloader.dataset
+    assert made.gt_dir == ["a/x2", "b/x2"]
+    assert (made.lq_dir, made.filename_tmpl) == ("lq/X2", "{}x2")
+
+
 def test_data_of_another_scale_are_refused(config_file: Path) -> None:
     with pytest.raises(ValueError, match="scale=3, but the network upscales by 2"):
         load_config(config_file, {"val_dataloader.dataset.scale": 3})
