@@ -1,7 +1,7 @@
 """The few names a script needs; they stay as they are from release to release."""
 
 from .evaluation import Evaluation, evaluate
-from .inference import SRInferencer
+from .restore import SRInferencer
 from .zoo import list_models
 from .zoo.importers import import_checkpoint
 from .zoo.loading import init_model

@@ -35,7 +35,7 @@ def test_import_is_light():
 def test_torchvision_is_never_imported():
     code = (
         "import sys, ignn_toolbox.apis, ignn_toolbox.models, ignn_toolbox.datasets, "
-        "ignn_toolbox.evaluation, ignn_toolbox.engine, ignn_toolbox.inference; "
+        "ignn_toolbox.evaluation, ignn_toolbox.engine, ignn_toolbox.restore; "
         "print('torchvision' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

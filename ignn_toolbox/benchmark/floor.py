@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from ..models.dry_run import Convolution
+from ..restore.dry_run import Convolution
 
 
 def replay(convolutions: Iterable[Convolution]) -> Callable[[], None]:

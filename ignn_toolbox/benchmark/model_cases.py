@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import nn
 
-from ..models.dry_run import Convolution
-from ..models.plan import list_convolutions
+from ..restore.dry_run import Convolution
+from ..restore.network_plan import list_convolutions
 from . import textbook
 from .cases import Case, Figure, Variant
 from .floor import replay

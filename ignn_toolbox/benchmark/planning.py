@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..engine.config import load_config
-from ..inference.tile_plan import TilePlanner
-from ..inference.tiling import area_ratio
 from ..models.embedders import FrozenEmbedder
-from ..models.plan import plan_memory
 from ..registry import MODELS
+from ..restore.exact import area_ratio
+from ..restore.network_plan import plan_memory
+from ..restore.planner import TilePlanner
 from .cases import Case, Variant
 from .run import run_case
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..models.plan import list_convolutions
+from ..restore.network_plan import list_convolutions
 from . import textbook
 from .cases import Case, Figure, Variant
 from .floor import replay

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from ..files import remove_partial
-from ..inference.inferencer import SRInferencer, Target
+from ..restore.inferencer import SRInferencer, Target
 from .journal import DROPPED, STARTED, WRITING, History, Journal, Part
 from .run import DONE, FAILED, SKIPPED, Ledger, Outcome, WriteOptions, run_jobs
 from .worklist import Job

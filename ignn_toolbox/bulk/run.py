@@ -15,7 +15,7 @@ from ..images import (
     read_picture,
     write_new,
 )
-from ..inference.inferencer import SRInferencer, Target
+from ..restore.inferencer import SRInferencer, Target
 from .worklist import Job
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"

@@ -18,8 +18,8 @@ from ..bulk.processes import Processes
 from ..bulk.run import DONE, FAILED, SKIPPED, WriteOptions
 from ..bulk.worklist import STREAM, Job, Listing, OutputRules, plan_jobs, prepare_output
 from ..images import SUFFIXES
-from ..inference.inferencer import SRInferencer, Target
-from ..inference.memory import free_memory
+from ..restore.inferencer import SRInferencer, Target
+from ..restore.memory import free_memory
 from ._progress import progress_bar
 
 _LISTED = 50  # failures

@@ -9,7 +9,7 @@ from ..bulk.processes import Processes
 from ..bulk.run import FAILED, WriteOptions, run_jobs
 from ..bulk.worklist import Listing, OutputRules, prepare_output
 from ..images import DEFAULT_QUALITY, FORMATS, MAX_PIXELS
-from ..inference.inferencer import DEFAULT_MODEL, SRInferencer, Target
+from ..restore.inferencer import DEFAULT_MODEL, SRInferencer, Target
 from ._progress import PictureProgress, progress_bar
 from ._upscale_journaled import Request, summarise, upscale_journaled
 

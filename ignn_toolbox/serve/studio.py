@@ -12,9 +12,9 @@ from pathlib import Path
 from ..files import write_bytes
 from ..images import Picture, as_rgb, encode_picture, read_picture, upright
 from ..images.convert import to_array, to_tensor
-from ..inference import SRInferencer
-from ..inference.inferencer import Target
 from ..ops import imresize
+from ..restore import SRInferencer
+from ..restore.inferencer import Target
 from ..visualization.figures import draw_query, save_figure
 from ..visualization.inspection import look_up
 from ..zoo import zoo_models

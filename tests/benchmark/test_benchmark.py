@@ -24,7 +24,7 @@ from ignn_toolbox.benchmark.floor import replay
 from ignn_toolbox.benchmark.measure import can_measure_peak, measure, resident_bytes
 from ignn_toolbox.benchmark.networks import build_network
 from ignn_toolbox.benchmark.planning import Job, measure_job, predict_job
-from ignn_toolbox.models.plan import list_convolutions
+from ignn_toolbox.restore.network_plan import list_convolutions
 
 MIB = 2**20
 

@@ -14,8 +14,8 @@ from ignn_toolbox.bulk.journaled import JournaledRun
 from ignn_toolbox.bulk.run import DONE, FAILED, SKIPPED, WriteOptions
 from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 from ignn_toolbox.files import write_whole
-from ignn_toolbox.inference import SRInferencer
-from ignn_toolbox.inference.inferencer import Target
+from ignn_toolbox.restore import SRInferencer
+from ignn_toolbox.restore.inferencer import Target
 
 
 @pytest.fixture

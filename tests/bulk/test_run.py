@@ -7,7 +7,7 @@ import numpy as np
 from ignn_toolbox.bulk.run import DONE, FAILED, run_jobs
 from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 from ignn_toolbox.images import write_image
-from ignn_toolbox.inference import SRInferencer
+from ignn_toolbox.restore import SRInferencer
 
 
 def test_unreadable_file_is_reported_and_the_rest_is_done(tmp_path, nearest_restorer, monkeypatch):

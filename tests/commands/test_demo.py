@@ -6,7 +6,7 @@ from PIL import Image
 
 from ignn_toolbox.commands import demo
 from ignn_toolbox.evaluation import score
-from ignn_toolbox.inference import SRInferencer
+from ignn_toolbox.restore import SRInferencer
 from ignn_toolbox.zoo.loading import init_model
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ignn_toolbox.inference import SRInferencer
+from ignn_toolbox.restore import SRInferencer
 
 
 def picture(seed=0, size=(24, 30, 3), dtype=np.uint8):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ignn_toolbox.inference import SRInferencer
+from ignn_toolbox.restore import SRInferencer
 
 COUNT, CORRUPT = 200, "in/7/077.png"
 

@@ -24,9 +24,9 @@ from _common import write_table
 
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.images import write_image
-from ignn_toolbox.inference import read_picture
-from ignn_toolbox.inference.memory import parse_memory
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore import read_picture
+from ignn_toolbox.restore.memory import parse_memory
 from ignn_toolbox.zoo import zoo_models
 
 CONFIG = "ignn_x2c256b32k5d30_1xb4-800k_div2k"

@@ -29,7 +29,7 @@ from ignn_toolbox.images import write_image
 CHILD = """
 import json, sys, time
 from ignn_toolbox.cli import main
-from ignn_toolbox.inference import tiled_restorer
+from ignn_toolbox.restore import tiled_restorer
 
 starts, ends, processor = [], [], []
 restore = tiled_restorer.TiledRestorer._in_one_piece

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from ignn_toolbox.apis import init_model
 from ignn_toolbox.images import SUFFIXES, read_image
-from ignn_toolbox.inference.independent import deviation, restore_independently
-from ignn_toolbox.inference.tiles import MapStore, TileRun
-from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
 from ignn_toolbox.ops import PatchGraph, imresize_uint8
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore.exact import area_ratio, restore_exactly
+from ignn_toolbox.restore.independent import deviation, restore_independently
+from ignn_toolbox.restore.tiles import MapStore, TileRun
 
 CPU = torch.device("cpu")
 BACKBONES: dict[str, dict[str, Any]] = {

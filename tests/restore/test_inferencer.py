@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ignn_toolbox.inference import inferencer as inferencer_module
-from ignn_toolbox.inference.inferencer import SRInferencer, Target
 from ignn_toolbox.models import Network, NetworkSpec
 from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore import inferencer as inferencer_module
+from ignn_toolbox.restore.inferencer import SRInferencer, Target
 
 
 def doubled(pixels):

@@ -1,6 +1,6 @@
 """The model of the allocator, on histories that can be followed by hand."""
 
-from ignn_toolbox.models.heap import Heap
+from ignn_toolbox.restore.heap import Heap
 
 KIB, MIB = 2**10, 2**20
 

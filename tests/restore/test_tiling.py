@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from ignn_toolbox.inference.independent import restore_independently
-from ignn_toolbox.inference.memory import parse_memory
-from ignn_toolbox.inference.tiled_restorer import TiledRestorer
-from ignn_toolbox.inference.tiles import MapStore, TileRun
-from ignn_toolbox.inference.tiling import area_ratio, restore_exactly
 from ignn_toolbox.models.program import record
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore.exact import area_ratio, restore_exactly
+from ignn_toolbox.restore.independent import restore_independently
+from ignn_toolbox.restore.memory import parse_memory
+from ignn_toolbox.restore.runner import TiledRestorer
+from ignn_toolbox.restore.tiles import MapStore, TileRun
 
 CPU = torch.device("cpu")
 BACKBONES = {
@@ -165,7 +165,7 @@ def test_independent_tiles_leave_no_seam(picture, nearest_restorer):
 @pytest.mark.slow
 @torch.inference_mode()
 def test_budget_decides_between_whole_and_tiles(monkeypatch):
-    monkeypatch.setattr("ignn_toolbox.inference.tiled_restorer.used_memory", lambda device: 2**30)
+    monkeypatch.setattr("ignn_toolbox.restore.runner.used_memory", lambda device: 2**30)
     network = network_of("EDSR", "GraphAgg", 2)
     lq = torch.rand(1, 3, 160, 112).contiguous(memory_format=torch.channels_last)
     whole, tiles = [], []

@@ -1,7 +1,7 @@
 """Tiles restored each on its own, as most of the literature does, and blended where they overlap.
 
 A network that looks at the whole picture sees only a tile here, so its result depends on the tile
-size; `tiling.restore_exactly` does not have this fault.
+size; `exact.restore_exactly` does not have this fault.
 """
 
 from collections.abc import Callable

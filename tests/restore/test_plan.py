@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from ignn_toolbox.benchmark.networks import build_network
-from ignn_toolbox.models.plan import list_convolutions, plan_memory
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore.network_plan import list_convolutions, plan_memory
 
 
 def multiplications(network, size=32, train=False):

@@ -26,8 +26,8 @@ from ..ops import imresize
 from ..zoo import zoo_models
 from ..zoo.loading import init_model
 from .memory import parse_memory
-from .tile_plan import TileMode
-from .tiled_restorer import Progress, TiledRestorer, warn
+from .planner import TileMode
+from .runner import Progress, TiledRestorer, warn
 
 DEFAULT_MODEL = "ignn_tiny_x2"
 

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ..models.spec import NetworkSpec
 from ..models.steps import Network
+from .exact import restore_exactly
 from .independent import deviation, restore_independently
 from .memory import format_memory, free_memory, used_memory
-from .tile_plan import SMALLEST_TILE, TileMode, TilePlan, TilePlanner
+from .planner import SMALLEST_TILE, TileMode, TilePlan, TilePlanner
 from .tiles import MapStore, TileRun, is_out_of_memory
-from .tiling import restore_exactly
 
 Progress = Callable[[int, int], None]
 

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ..models.dry_run import DryRun, fake_tensors
 from ..models.program import Schedule, record
 from ..models.steps import Network
 from ..ops.patches import Region
+from .dry_run import DryRun, fake_tensors
+from .exact import restore_exactly
 from .independent import restore_independently
 from .tiles import MapStore, TileRun, cut, grow
-from .tiling import restore_exactly
 
 TileMode = Literal["exact", "independent"]
 

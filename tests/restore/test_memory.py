@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from ignn_toolbox.benchmark.networks import build_network, build_tiny_network
-from ignn_toolbox.inference import memory, tiles
-from ignn_toolbox.inference.memory import format_memory, free_memory, used_memory
-from ignn_toolbox.inference.tile_plan import TilePlanner
-from ignn_toolbox.inference.tiles import MapStore
+from ignn_toolbox.restore import memory, tiles
+from ignn_toolbox.restore.memory import format_memory, free_memory, used_memory
+from ignn_toolbox.restore.planner import TilePlanner
+from ignn_toolbox.restore.tiles import MapStore
 
 CPU = torch.device("cpu")
 MIB = 2**20
