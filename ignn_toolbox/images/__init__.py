@@ -4,7 +4,8 @@ from .formats import FORMATS, SUFFIXES
 from .picture import Picture
 from .pixels import as_rgb, checked_array, fill_transparent, to_8_bits, upright
 from .read import MAX_PIXELS, decode_picture, read_picture
-from .rgb import is_image, list_images, read_image, write_image
+from .rgb import read_image, write_image
+from .walk import list_images
 from .write import DEFAULT_QUALITY, check_writable_as, encode_picture, write_new
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "decode_picture",
     "encode_picture",
     "fill_transparent",
-    "is_image",
     "list_images",
     "read_image",
     "read_picture",

@@ -10,27 +10,6 @@ from ..files import write_bytes
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
-def list_images(folder: str | Path) -> list[Path]:
-    """Lists the images of a folder (PNG, JPG, WebP, BMP; not of its subfolders), sorted by name.
-
-    Raises:
-        FileNotFoundError: The folder does not exist.
-        ValueError: It holds no image.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    files = sorted(f for f in folder.iterdir() if is_image(f))
-    if not files:
-        raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
-    return files
-
-
-def is_image(path: Path) -> bool:
-    """Tells by its name whether a path is an image file; hidden files are not."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
 def read_image(path: str | Path, notes: list[str] | None = None) -> np.ndarray:
     """Reads an 8-bit image as RGB.
 

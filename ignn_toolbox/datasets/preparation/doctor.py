@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...images import is_image, read_image
+from ...images import read_image
+from ...images.walk import Walk, walk
 from ..parallel import Progress, run_all
 from .duplicates import find_duplicates, thumbnail
 from .layout import FolderPair, Picture, find_pairs
@@ -66,13 +67,15 @@ def check_folder(
         FileNotFoundError: A folder does not exist.
         ValueError: There is no image below ``root``.
     """
-    files = _images_below(Path(root))
-    further = [] if bench is None else _images_below(Path(bench))
+    below = _walk(root)
+    files = sorted(below.pictures)
+    further = [] if bench is None else sorted(_walk(bench).pictures)
     if not files:
-        raise ValueError(f"there is no image below {root}")
+        told = below.passed_over()
+        raise ValueError(f"there is no image below {root}{told and f'; {told}'}")
     pictures = run_all(_examine, list(dict.fromkeys([*files, *further])), progress)
     readable = [picture for picture in pictures if picture.error is None]
-    diagnosis = Diagnosis()
+    diagnosis = Diagnosis([below.passed_over()] if below.passed_over() else [])
     for picture in pictures:
         if picture.error is not None:
             diagnosis.findings.append(Finding("unreadable", picture.path, picture.error))
@@ -91,10 +94,10 @@ def check_folder(
     return diagnosis
 
 
-def _images_below(root: Path) -> list[Path]:
-    if not root.is_dir():
+def _walk(root: str | Path) -> Walk:
+    if not Path(root).is_dir():
         raise FileNotFoundError(f"there is no folder {root}")
-    return sorted(path for path in root.rglob("*") if path.is_file() and is_image(path))
+    return walk(root)
 
 
 def _examine(path: Path) -> Picture:
