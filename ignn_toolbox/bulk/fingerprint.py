@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.config import load_config
+from ..files import sha256
 from ..version import __version__
 from ..zoo import resolve, zoo_models
 from ..zoo.loading import CHECKPOINT_SUFFIXES
@@ -18,11 +19,11 @@ from .worklist import Job
 def describe_run(
     jobs: Iterable[Job], model: str, checkpoint: str | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Describes a run for its journal.
+    """Describe a run for its journal.
 
     Args:
         jobs: All jobs of the run.
-        model: As for :class:`SRInferencer`.
+        model: As for `SRInferencer`.
         checkpoint: Likewise.
         options: Everything else that changes what is written.
 
@@ -50,7 +51,7 @@ def describe_run(
 
 def _model(model: str, checkpoint: str | None) -> dict[str, str | None]:
     if Path(model).suffix in CHECKPOINT_SUFFIXES:
-        return {"config": _sha256(Path(model)), "weights": _sha256(Path(checkpoint or model))}
+        return {"config": _digest(Path(model)), "weights": _digest(Path(checkpoint or model))}
     config, shipped = resolve(model)
     weights = checkpoint or shipped
     if weights is None and model not in zoo_models():
@@ -61,11 +62,11 @@ def _model(model: str, checkpoint: str | None) -> dict[str, str | None]:
     text = json.dumps(load_config(config).model.to_dict(), sort_keys=True, default=str)
     return {
         "config": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "weights": None if weights is None else _sha256(Path(weights)),
+        "weights": None if weights is None else _digest(Path(weights)),
     }
 
 
-def _sha256(path: Path) -> str:
+def _digest(path: Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return sha256(path)[:16]

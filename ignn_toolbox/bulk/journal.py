@@ -1,61 +1,115 @@
-"""What became of every picture of a run, kept on disk so that a stopped run continues.
+"""What became of every picture of a run, kept in its output folder so that a stopped run continues.
 
-A journal is a folder: ``run.json`` says which run it belongs to, and ``part-NNNN.jsonl`` tells what
-happened to a stretch of the run's list, one JSON record a line, appended as it happens. The parts
-depend on the length of the list alone, not on the number of processes. A part has one writer at a
-time, held by a lock that ends with its process.
+Outputs appear whole, so an output is its own record. The journal adds what files cannot tell:
+``run.json`` says which run it is; ``part-NNNN.jsonl`` has a line for every picture of a stretch of
+the list that was dealt with, with stamps of its input and output by which a later change of either
+is noticed; ``begun/N`` lies there while a process has picture ``N`` in its hands, and so tells over
+which pictures a process died. A part has one writer at a time.
 """
 
 import json
 import os
-import socket
-import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .run import DONE, FAILED, SKIPPED, LedgerError
+from ..files import write_bytes
 
 FOLDER = ".ignn_journal"
-STARTED, WRITING, DROPPED, OPEN = "started", "writing", "dropped", "open"
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST_PARTS = 1024
-_ENDS = (DONE, SKIPPED, FAILED)
 
 
-@dataclass
-class History:
-    """What a journal knows of one picture.
+class StopRun(OSError):
+    """What the run cannot do without is gone or in use."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a file was like: enough to notice a change.
 
     Attributes:
-        state: ``started``, ``writing``, ``dropped``, ``done``, ``skipped`` or ``failed``.
-        record: The last record.
-        deaths: How often a process died while it had this picture alone in its hands.
+        size: In bytes.
+        mtime: When it was changed last, in nanoseconds.
+        crc32: Of its content; None where that is not known.
     """
 
-    state: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
-    deaths: int = 0
+    size: int
+    mtime: int
+    crc32: int | None = None
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether a process died over it: it was begun, and nothing tells of an end."""
-        return self.state in (STARTED, WRITING)
+    @classmethod
+    def of(cls, path: Path | None, content: bytes | None = None) -> "Stamp | None":
+        """Return a file's stamp, with the checksum of ``content``; None where there is no file."""
+        try:
+            stat = os.stat(path) if path is not None else None
+        except OSError:
+            return None
+        crc32 = None if content is None else zlib.crc32(content)
+        return None if stat is None else cls(stat.st_size, stat.st_mtime_ns, crc32)
+
+    def fits(self, path: Path) -> bool:
+        """Tell whether a file is as it was; where only its time differs, its content decides."""
+        now = Stamp.of(path)
+        if now is None or now.size != self.size:
+            return False
+        return now.mtime == self.mtime or self.crc32 == zlib.crc32(path.read_bytes())
 
 
+@dataclass(frozen=True)
+class Record:
+    """What became of a picture.
+
+    Attributes:
+        picture: Its number in the list.
+        status: ``done``, ``skipped`` (its output was there) or ``failed``.
+        input: Name of the file that was read.
+        output: Name of its output, relative to the output folder.
+        reason: Why it failed.
+        read: The input's stamp, if there was one.
+        written: The output's stamp, where this run wrote it.
+        time: Seconds since 1970.
+        worker: ``host:process``.
+    """
+
+    picture: int
+    status: str
+    input: str
+    output: str
+    reason: str = ""
+    read: Stamp | None = None
+    written: Stamp | None = None
+    time: float = 0.0
+    worker: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part of a journal tells.
+
+    Attributes:
+        records: The last record of each picture.
+        damaged: Whether it holds lines that tell nothing; their pictures count as open.
+    """
+
+    records: Mapping[int, Record] = field(default_factory=dict)
+    damaged: bool = False
+
+
+@dataclass(frozen=True)
 class Journal:
     """The journal of a run over ``total`` pictures, in ``folder``."""
 
-    def __init__(self, folder: Path, total: int) -> None:
-        self.folder = folder
-        self.total = total
+    folder: Path
+    total: int
 
     @property
     def parts(self) -> int:
-        """Number of parts."""
+        """Number of parts; it depends on the list alone, not on who works on it."""
         return min(self.total, _MOST_PARTS)
 
     def numbers(self, part: int) -> range:
@@ -67,11 +121,8 @@ class Journal:
         """The part that tells of a picture."""
         return number * self.parts // self.total
 
-    def path(self, part: int) -> Path:
-        return self.folder / f"part-{part:04}.jsonl"
-
-    def claim(self, run: dict[str, Any]) -> None:
-        """Begins the journal, or takes up the one that is there.
+    def claim(self, run: Mapping[str, Any]) -> None:
+        """Begin the journal, or take up the one that is there.
 
         Args:
             run: What decides the results, by heading: values that JSON can hold, or dicts of
@@ -81,26 +132,23 @@ class Journal:
             ValueError: The journal there belongs to another run; the differences are named.
             OSError: It cannot be read or written.
         """
-        path = self.folder / "run.json"
-        run = {"format": _FORMAT, **run}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if path.exists():
+        (self.folder / "begun").mkdir(parents=True, exist_ok=True)
+        if (self.folder / "run.json").exists():
             self.check(run)
-            return
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        temporary.write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        else:
+            content = json.dumps({"format": _FORMAT, **run}, indent=1) + "\n"
+            write_bytes(self.folder / "run.json", content.encode())
 
-    def check(self, run: dict[str, Any]) -> None:
-        """Compares a run with that of the journal; raises as :meth:`claim`."""
+    def check(self, run: Mapping[str, Any]) -> None:
+        """Compare a run with the journal's; raises as `claim`."""
         path = self.folder / "run.json"
+        anew = f"remove {self.folder} to begin anew, with --skip-existing to keep the pictures"
         try:
-            former = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(
-                f"{path} is damaged ({error}); remove {self.folder} to begin anew, with "
-                "--skip-existing to keep the pictures that are there"
-            ) from error
+            former = json.loads(path.read_bytes())
+            if not isinstance(former, dict):
+                raise ValueError("it holds no object")
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is damaged ({error}); {anew} that are there") from error
         then, now = _flat(former), _flat({"format": _FORMAT, **run})
         changes = [
             f"{name}: {then.get(name, 'not given')} then, {now.get(name, 'not given')} now"
@@ -109,132 +157,86 @@ class Journal:
         ]
         if changes:
             raise ValueError(
-                f"{self.folder} is the journal of another run ({'; '.join(changes)}). Repeat "
-                "that run's command to continue it, choose another output folder, or remove "
-                f"{self.folder} to begin anew, with --skip-existing to keep the pictures that "
-                "are there"
+                f"{self.folder} is the journal of another run ({'; '.join(changes)}). Repeat that "
+                f"run's command to continue it, choose another output folder, or {anew} that are "
+                "there"
             )
 
-    def tally(self) -> tuple[Counter[str], list[str]]:
-        """Pictures by status (``open``: not dealt with yet), and why each of the failed failed."""
-        counts, failures = Counter[str](), []
-        for part in range(self.parts):
-            histories = self.histories(part)
-            for number in self.numbers(part):
-                history = histories.get(number, History())
-                counts[history.state if history.state in _ENDS else OPEN] += 1
-                if history.state == FAILED:
-                    failures.append(history.record["reason"])
-        return counts, failures
-
-    def histories(self, part: int) -> dict[int, History]:
-        """What a part tells, by picture."""
+    def read(self, part: int) -> Part:
+        """Return what a part tells; lines that make no sense are passed over."""
         try:
-            content = self.path(part).read_bytes()
+            lines = self._path(part).read_bytes().split(b"\n")
         except FileNotFoundError:
-            return {}
-        return _histories(content)
+            return Part()
+        told = [_record(line, self.numbers(part)) for line in lines if line]
+        records = {record.picture: record for record in told if record is not None}
+        return Part(records, damaged=None in told)
 
-
-class Part:
-    """One part of a journal, open for its only writer.
-
-    Attributes:
-        histories: What it told when it was opened.
-
-    Raises:
-        LedgerError: Another process is at work on it, or the file cannot be used.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
-                self._lock()
-                content = path.read_bytes()
-                if content and not content.endswith(b"\n"):  # its writer died over the last line
-                    os.write(self._file, b"\n")
-            except BaseException:
-                os.close(self._file)
-                raise
-        except LedgerError:
-            raise
-        except OSError as error:
-            raise LedgerError(f"the journal {path} cannot be used: {error}") from error
-        self.histories = _histories(content)
-
-    def append(self, number: int, state: str, **details: Any) -> None:
-        """Tells what happened to a picture; safe from several threads.
+    def add(self, record: Record) -> None:
+        """Add a record to its part.
 
         Raises:
-            LedgerError: The file cannot be written.
+            StopRun: It cannot be written.
         """
-        now = round(time.time(), 3)
-        record = {"picture": number, "state": state, **details, "time": now, "worker": _worker()}
-        line = json.dumps(record).encode() + b"\n"
+        path = self._path(self.part_of(record.picture))
+        # It begins with a line's end: the last writer may have died over its line.
+        line = b"\n" + json.dumps(asdict(record)).encode()
         try:
-            written = os.write(self._file, line)
+            with path.open("ab", buffering=0) as file:
+                written = file.write(line)
         except OSError as error:
-            raise LedgerError(f"the journal {self.path} cannot be written: {error}") from error
+            raise StopRun(f"the journal {path} cannot be written: {error}") from error
         if written != len(line):
-            raise LedgerError(f"the journal {self.path} cannot be written: the disk is full")
+            raise StopRun(f"the journal {path} cannot be written: the disk is full")
 
-    def close(self) -> None:
-        os.close(self._file)
+    def begin(self, number: int, tries: int = 0) -> None:
+        """Say that a picture is in this process's hands, alone for the ``tries``-th time if any.
 
-    def _lock(self) -> None:
+        Raises:
+            StopRun: It cannot be written.
+        """
         try:
-            import fcntl
+            (self.folder / "begun" / str(number)).write_text(str(tries) if tries else "")
+        except OSError as error:
+            raise StopRun(f"the journal {self.folder} cannot be written: {error}") from error
 
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LedgerError(
-                f"another process is at work on this run (it holds {self.path}); wait for it or "
-                "stop it"
-            ) from None
-        except (OSError, ImportError):  # some file systems and systems have no such locks
-            pass
+    def end(self, number: int) -> None:
+        """Say that a picture is in nobody's hands."""
+        (self.folder / "begun" / str(number)).unlink(missing_ok=True)
 
+    def begun(self) -> dict[int, int]:
+        """Return the pictures in some process's hands: how often each was so alone."""
+        notes = {}
+        for path in (self.folder / "begun").iterdir():
+            if path.name.isdecimal():
+                text = path.read_text(errors="replace")[:3]
+                notes[int(path.name)] = int(text) if text.isdecimal() else 0
+        return notes
 
-def _worker() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _histories(content: bytes) -> dict[int, History]:
-    histories: dict[int, History] = {}
-    for record in _records(content):
-        history = histories.setdefault(record["picture"], History())
-        if record["state"] == STARTED:
-            history.deaths += _died_alone(history)
-        elif record["state"] in _ENDS:
-            history.deaths = 0
-        elif record["state"] == DROPPED and history.state in _ENDS:
-            continue
-        if record["state"] == WRITING:
-            record["alone"] = history.record.get("alone", False)
-        history.state, history.record = record["state"], record
-    for history in histories.values():
-        history.deaths += _died_alone(history)
-    return histories
+    def _path(self, part: int) -> Path:
+        return self.folder / f"part-{part:04}.jsonl"
 
 
-def _died_alone(history: History) -> bool:
-    return history.interrupted and history.record.get("alone", False)
+def _record(line: bytes, numbers: range) -> Record | None:
+    """Return the record that a line holds, or None where it makes no sense."""
+    try:
+        fields = json.loads(line)
+        stamps = {name: fields[name] and Stamp(**fields[name]) for name in ("read", "written")}
+        record = Record(**{**fields, **stamps})
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    texts = (record.input, record.output, record.reason)
+    is_whole = (
+        type(record.picture) is int
+        and record.picture in numbers
+        and record.status in (DONE, SKIPPED, FAILED)
+        and all(isinstance(text, str) for text in texts)
+        and (record.status != DONE or bool(record.written))
+    )
+    return record if is_whole else None
 
 
-def _records(content: bytes) -> Iterator[dict[str, Any]]:
-    for line in content.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # cut short by the death of its writer
-            continue
-        if isinstance(record, dict) and "picture" in record and "state" in record:
-            yield record
-
-
-def _flat(run: dict[str, Any]) -> dict[str, Any]:
+def _flat(run: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for heading, value in run.items():
         if heading == "about":

@@ -1,28 +1,38 @@
 """Works on parts of a journaled run: goes on where an earlier process stopped or died."""
 
-import threading
-import zlib
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import remove_partial
-from ..restore.inferencer import SRInferencer, Target
-from .journal import DROPPED, STARTED, WRITING, History, Journal, Part
-from .run import DONE, FAILED, SKIPPED, Ledger, Outcome, WriteOptions, run_jobs
-from .worklist import Job
+from .journal import DONE, FAILED, SKIPPED, Journal, Part, Record, Stamp
+from .run import Ledger, Outcome, WriteOptions, run_jobs
+from .worklist import OURS, SAME, Job, OutputFolder
+
+if TYPE_CHECKING:
+    from ..restore.inferencer import SRInferencer, Target
+
+OPEN = "open"
 
 _MOST_DEATHS = 2  # of processes that had one picture alone in their hands
 
 
 @dataclass
 class JournaledRun:
-    """A run whose every step is kept in a journal.
+    """A run that a journal is kept of.
 
     Attributes:
         journal: Where.
-        load: Makes the inferencer, given :attr:`sharing`; called once, when there is work.
+        output: The folder that is written into.
+        load: Makes the inferencer, given `sharing`; called once, when there is work.
         target: Wanted size.
         options: How files are written.
         retry_failed: Whether pictures that failed are tried again.
@@ -30,151 +40,167 @@ class JournaledRun:
     """
 
     journal: Journal
+    output: Path
     load: Callable[[int], SRInferencer]
-    target: Target = Target()
+    target: Target
     options: WriteOptions = WriteOptions()
     retry_failed: bool = False
     sharing: int = 1
     _inferencer: SRInferencer | None = None
 
-    def work(self, jobs: Mapping[int, Job], parts: Iterable[int]) -> Iterator[Outcome]:
-        """Deals with all pictures of some parts.
+    def work(
+        self,
+        jobs: Mapping[int, Job],
+        parts: Iterable[int],
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> Iterator[Outcome]:
+        """Deal with all pictures of some parts.
 
-        What a dead process left unfinished comes first, one picture at a time: one over which a
+        What a dead process had in its hands comes first, one picture at a time: one over which a
         process dies twice so is recorded as failed, and the others go on.
 
         Args:
             jobs: At least the jobs of these parts, by number.
-            parts: Their numbers.
+            parts: Their numbers. No other process works on them.
+            tell: Called with a sentence for each picture that is restored again.
 
         Yields:
-            An outcome for each picture that had none; it is in the journal by then.
+            An outcome for each picture that had none, or whose input or output was changed since;
+            it is in the journal by then.
 
         Raises:
-            LedgerError: A part is in use by another process, or the journal cannot be written.
+            StopRun: The journal cannot be written, or the output folder is gone.
         """
         parts = list(parts)
-        for part in parts:
-            if self.journal.path(part).exists():
-                yield from self._settle_interrupted(jobs, part)
-        ledger = _PartsLedger(self.journal)
-        try:
-            yield from self._run(self._outstanding(jobs, parts, ledger), ledger)
-        finally:
-            ledger.close()
+        folder = OutputFolder(self.output)
+        folder.check()
+        mine = set(chain.from_iterable(map(self.journal.numbers, parts)))
+        for number, tries in sorted(self.journal.begun().items()):
+            if number in mine:
+                yield from self._resume(jobs[number], tries, folder, tell)
+        ledger = _JournalLedger(self.journal, self.output)
+        yield from self._run(self._outstanding(jobs, parts, tell), folder, ledger)
 
-    def _settle_interrupted(self, jobs: Mapping[int, Job], part: int) -> Iterator[Outcome]:
-        ledger = _PartsLedger(self.journal, alone=True)
-        try:
-            histories = ledger.open(part).histories
-            for number, history in histories.items():
-                if history.interrupted:
-                    yield from self._settle(jobs[number], history, ledger)
-        finally:
-            ledger.close()
+    def tally(self) -> tuple[Counter[str], list[str]]:
+        """Count all pictures of the run by status; ``open`` ones were not dealt with.
 
-    def _settle(self, job: Job, history: History, ledger: "_PartsLedger") -> Iterator[Outcome]:
+        Returns:
+            The counts, and why each of the failed failed. An output that was written and is not
+            there counts as failed.
+        """
+        counts, failures = Counter[str](), []
+        for part in range(self.journal.parts):
+            records = self.journal.read(part).records
+            counts[OPEN] += len(self.journal.numbers(part)) - len(records)
+            for record in records.values():
+                status, reason = record.status, record.reason
+                output = self.output / record.output
+                if status == DONE and not output.exists():
+                    status, reason = FAILED, f"{output} was written and is gone"
+                counts[status] += 1
+                failures += [reason] if status == FAILED else []
+        return counts, failures
+
+    def _resume(
+        self, job: Job, tries: int, folder: OutputFolder, tell: Callable[[str], None]
+    ) -> Iterator[Outcome]:
+        """Deals with a picture that a dead process had in its hands."""
+        ledger = _JournalLedger(self.journal, self.output, tries + 1)
         if job.target is not None:
             remove_partial(job.target)
-        if _is_written(job, history):
-            ledger.take_up(job, history)
-            outcome = Outcome(job, DONE)
-        elif history.deaths >= _MOST_DEATHS:
-            reason = f"the process died {history.deaths} times while it worked on this alone"
-            outcome = Outcome(job, FAILED, f"{job.name}: {reason}")
+        part = self.journal.read(self.journal.part_of(job.number))
+        due = self._due(job, replace(part, damaged=True), tell)
+        if due is None:
+            self.journal.end(job.number)
+        elif tries >= _MOST_DEATHS:
+            reason = f"the process died {tries} times while it worked on this alone"
+            outcome = Outcome(due, FAILED, f"{job.name}: {reason}")
+            ledger.ended(outcome)
+            yield outcome
         else:
-            yield from self._run(iter([job]), ledger)
-            return
-        ledger.ended(outcome)
-        yield outcome
+            yield from self._run(iter([due]), folder, ledger)
 
     def _outstanding(
-        self, jobs: Mapping[int, Job], parts: list[int], ledger: "_PartsLedger"
+        self, jobs: Mapping[int, Job], parts: list[int], tell: Callable[[str], None]
     ) -> Iterator[Job]:
-        for part in parts:
-            histories = ledger.open(part).histories
-            numbers = self.journal.numbers(part)
-            todo = [n for n in numbers if not self._is_settled(jobs[n], histories.get(n))]
-            ledger.expect(part, len(todo))
-            yield from (jobs[number] for number in todo)
+        for number in parts:
+            part = self.journal.read(number)
+            due = (self._due(jobs[n], part, tell) for n in self.journal.numbers(number))
+            yield from (job for job in due if job is not None)
 
-    def _is_settled(self, job: Job, history: History | None) -> bool:
-        if history is None or history.state == FAILED:
-            return history is not None and not self.retry_failed
-        if job.target is None:
-            return False
-        if history.state == DONE:
-            return job.target.is_file() and job.target.stat().st_size == history.record["bytes"]
-        return history.state == SKIPPED and job.target.exists()
+    def _due(self, job: Job, part: Part, tell: Callable[[str], None]) -> Job | None:
+        """The job as it is to be done, or None where it is settled."""
+        record = part.records.get(job.number)
+        if record is None:
+            # A result whose record is lost, or whose writer died, is as good as any.
+            return replace(job, existing=SAME) if part.damaged else job
+        ours = replace(job, existing=OURS) if record.written else job
+        if record.status == FAILED:
+            return ours if self.retry_failed or _is_changed(job.source, record.read) else None
+        if job.target is None or not job.target.exists():
+            return ours
+        if record.status == SKIPPED:
+            return None
+        if _is_changed(job.target, record.written):
+            tell(f"{job.target} was changed since it was written; {job.name} is restored again")
+        elif _is_changed(job.source, record.read):
+            tell(f"{job.name} was changed since it was restored; it is restored again")
+        else:
+            return None
+        return ours
 
-    def _run(self, jobs: Iterator[Job], ledger: Ledger) -> Iterator[Outcome]:
+    def _run(self, jobs: Iterator[Job], folder: OutputFolder, ledger: Ledger) -> Iterator[Outcome]:
         first = next(jobs, None)
         if first is not None:
             if self._inferencer is None:
                 self._inferencer = self.load(self.sharing)
             everything = chain([first], jobs)
-            yield from run_jobs(everything, self._inferencer, self.target, self.options, ledger)
+            inferencer, options = self._inferencer, self.options
+            yield from run_jobs(everything, inferencer, self.target, options, folder, ledger)
 
 
-def _is_written(job: Job, history: History) -> bool:
-    """Whether the output is what the dead process was about to write."""
-    if history.state != WRITING or job.target is None or not job.target.is_file():
+def _is_changed(path: Path | None, then: Stamp | None) -> bool:
+    """Whether a file is another than it was; one that is gone is not changed."""
+    if path is None or not path.exists():
         return False
-    return zlib.crc32(job.target.read_bytes()) == history.record["crc32"]
+    return then is None or not then.fits(path)
 
 
-class _PartsLedger(Ledger):
-    """Keeps the ledger of jobs in the journal's parts, each open while it is needed."""
+class _JournalLedger(Ledger):
+    """Tells the journal of every step."""
 
-    def __init__(self, journal: Journal, alone: bool = False) -> None:
+    def __init__(self, journal: Journal, output: Path, tries: int = 0) -> None:
         self._journal = journal
-        self._details = {"alone": True} if alone else {}
-        self._parts: dict[int, Part] = {}
-        self._expected: dict[int, int] = {}
-        self._written: dict[int, dict[str, Any]] = {}
-        self._lock = threading.Lock()
+        self._output = output
+        self._tries = tries
 
-    def open(self, part: int) -> Part:
-        self._parts[part] = Part(self._journal.path(part))
-        return self._parts[part]
+    def begun(self, job: Job) -> None:
+        self._journal.begin(job.number, self._tries)
 
-    def expect(self, part: int, count: int) -> None:
-        """Says how many jobs of a part will end; it is closed after the last."""
-        self._expected[part] = count
-        if count == 0:
-            self._parts.pop(part).close()
-
-    def close(self) -> None:
-        for part in self._parts.values():
-            part.close()
-
-    def take_up(self, job: Job, history: History) -> None:
-        """Has the output that a dead process wrote count as this one's."""
-        self._written[job.number] = {key: history.record[key] for key in ("bytes", "crc32")}
-
-    def started(self, job: Job) -> None:
-        self._append(job, STARTED, input=job.name, **self._details)
-
-    def writing(self, job: Job, data: bytes) -> None:
-        written = {"bytes": len(data), "crc32": zlib.crc32(data)}
-        self._written[job.number] = written
-        self._append(job, WRITING, output=str(job.target), **written)
+    def writing(self, job: Job, read: Stamp | None, data: bytes, path: Path) -> None:
+        self._add(job, DONE, read=read, written=Stamp.of(path, data))
 
     def ended(self, outcome: Outcome) -> None:
-        job, details = outcome.job, self._written.pop(outcome.job.number, {})
-        if outcome.status == FAILED:
-            details = {"reason": outcome.message}
-        target = {} if job.target is None else {"output": str(job.target)}
-        self._append(job, outcome.status, input=job.name, **target, **details)
-        part = self._journal.part_of(job.number)
-        with self._lock:
-            if part in self._expected:
-                self._expected[part] -= 1
-                if self._expected[part] == 0:
-                    self._parts.pop(part).close()
+        job = outcome.job
+        if outcome.status != DONE:  # that is told already
+            written = Stamp.of(job.target) if job.existing == OURS else None
+            read = Stamp.of(job.source)
+            self._add(job, outcome.status, outcome.message, read, written)
+        self._journal.end(job.number)
 
     def dropped(self, job: Job) -> None:
-        self._append(job, DROPPED)
+        self._journal.end(job.number)
 
-    def _append(self, job: Job, state: str, **details: Any) -> None:
-        self._parts[self._journal.part_of(job.number)].append(job.number, state, **details)
+    def _add(
+        self,
+        job: Job,
+        status: str,
+        reason: str = "",
+        read: Stamp | None = None,
+        written: Stamp | None = None,
+    ) -> None:
+        output = "" if job.target is None else os.path.relpath(job.target, self._output)
+        worker = f"{socket.gethostname()}:{os.getpid()}"
+        now = round(time.time(), 3)
+        record = Record(job.number, status, job.name, output, reason, read, written, now, worker)
+        self._journal.add(record)

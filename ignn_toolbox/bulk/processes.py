@@ -1,22 +1,19 @@
-"""The processes of one run, as torchrun starts them: who they are, and how they meet.
+"""The processes of one run, as torchrun starts them: who they are, and how they meet and end.
 
-They exchange no tensors, so there is no process group: they meet through small files in a folder
-that all of them see.
+They exchange no tensors, so there is no process group: torch's key-value store, to which every
+launcher of torch programs leads by ``MASTER_ADDR`` and ``MASTER_PORT``, is enough.
 """
 
-import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
 
-from ..files import write_bytes
+import torch.distributed as dist
 
-_PATIENCE = 600.0  # seconds in which processes that were started together have begun
-_PAUSE = 0.2
+_PATIENCE = timedelta(minutes=10)  # in which processes that were started together have begun
+_PAUSE = 0.1  # seconds; a wait inside the store would be deaf to signals
 
 
 @dataclass
@@ -28,18 +25,18 @@ class Processes:
         world: Number of processes, on all nodes together.
         local_rank: Its number on its node.
         local_world: Number of processes on its node.
+        store: Where they meet; not needed by one alone.
     """
 
     rank: int = 0
     world: int = 1
     local_rank: int = 0
     local_world: int = 1
-    _token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _heard: str = ""
+    store: dist.Store | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Processes | None":
-        """What ``RANK`` and ``WORLD_SIZE`` say, or None where they are not set.
+        """Return what ``RANK`` and ``WORLD_SIZE`` say, or None where they are not set.
 
         Raises:
             ValueError: They make no sense.
@@ -55,92 +52,97 @@ class Processes:
             raise ValueError(f"RANK={rank} in the environment is not below WORLD_SIZE={world}")
         return cls(rank, world, local_rank, local_world)
 
-    def share(self, parts: int) -> range:
-        """The parts of the work that are this process's, out of ``parts``."""
-        return range(self.rank, parts, self.world)
-
-    def meet(self, folder: Path) -> None:
-        """Returns in every process once all processes have called it.
-
-        Args:
-            folder: One that all of them see; the ranks above 0 wait until it is there.
+    def connect(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Open the store, unless this process is alone.
 
         Raises:
-            OSError: Some have not come within ten minutes of rank 0.
+            ValueError: The environment does not say where it is.
+            OSError: Nobody answers there.
         """
-        if self.rank == 0:
-            self._welcome(folder)
+        if self.world == 1 or self.store is not None:
             return
-        while not folder.is_dir():
-            time.sleep(_PAUSE)
-        self._tell(folder, token=self._token)
-        # Files of an earlier start may lie here: only an answer to this token is of this one.
-        while (answer := _read(folder, 0)).get(str(self.rank)) != self._token:
-            time.sleep(_PAUSE)
-        self._heard = answer["token"]
-        self._tell(folder, token=self._token, heard=self._heard)
+        address, port = (environment.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+        if not address or not port.isdecimal():
+            raise ValueError(
+                f"WORLD_SIZE={self.world} is set in the environment, but MASTER_ADDR and "
+                "MASTER_PORT do not say where the processes meet"
+            )
+        is_host = self.rank == 0 and environment.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        try:
+            self.store = dist.TCPStore(
+                address, int(port), self.world, is_host, _PATIENCE, wait_for_workers=False
+            )
+        except (RuntimeError, dist.DistError) as error:
+            raise OSError(f"the processes cannot meet at {address}:{port}: {error}") from error
 
-    def leave(self, folder: Path, conclude: Callable[[], int]) -> int:
-        """Ends in all processes at about the same time and with the same exit status.
+    def share(self, parts: int) -> range:
+        """Return the parts of the work that are this process's, out of ``parts``."""
+        return range(self.rank, parts, self.world)
+
+    def lead(self) -> None:
+        """Let the other processes go on; called in rank 0 once all is prepared for them.
+
+        Raises:
+            OSError: Some have not come within ten minutes.
+        """
+        if self.store is None:
+            return
+        self.store.set("ready", "")
+        deadline = time.monotonic() + _PATIENCE.total_seconds()
+        for rank in range(1, self.world):
+            self._wait(f"here/{rank}", deadline, f"process {rank} of {self.world} has not come")
+
+    def follow(self) -> None:
+        """Wait for rank 0; called in all others before they look at anything that it prepares."""
+        if self.store is not None:
+            self.store.set(f"here/{self.rank}", "")
+            self._wait("ready")
+
+    def check(self) -> None:
+        """Make sure that the others are still there.
+
+        Raises:
+            OSError: The store is gone, and with it who started this process.
+        """
+        if self.store is not None:
+            self._has("ready")
+
+    def end_together(self, done: int, conclude: Callable[[int], int]) -> int:
+        """End in all processes at about the same time and with the same exit status.
 
         torchrun takes a process that fails while others have succeeded for one to be restarted
         with all others, and waits minutes for those on other nodes that have left already.
 
         Args:
-            folder: As in :meth:`meet`.
-            conclude: Called in rank 0 once all processes have come here; gives the status.
+            done: Number of pictures that this process restored.
+            conclude: Called in rank 0 once all processes have come here, with the number that all
+                restored; gives the status.
         """
+        if self.store is None:
+            return conclude(done)
         if self.rank > 0:
-            self._tell(folder, token=self._token, heard=self._heard, finished=True)
-            while (last := _read(folder, 0)).get("token") != self._heard or "status" not in last:
-                time.sleep(_PAUSE)
-            _path(folder, self.rank).unlink(missing_ok=True)
-            return last["status"]
+            self.store.set(f"done/{self.rank}", str(done))
+            status = int(self._wait("status"))
+            self.store.set(f"left/{self.rank}", "")
+            return status
         others = range(1, self.world)
-        while not all(self._is_finished(folder, rank) for rank in others):
-            time.sleep(_PAUSE)
-        status = conclude()
-        if others:
-            self._tell(folder, token=self._token, status=status)
-            while any(_read(folder, rank) for rank in others):
-                time.sleep(_PAUSE)
-            _path(folder, 0).unlink(missing_ok=True)
+        status = conclude(done + sum(int(self._wait(f"done/{rank}")) for rank in others))
+        self.store.set("status", str(status))
+        for rank in others:  # the store may end with this process
+            self._wait(f"left/{rank}")
         return status
 
-    def _is_finished(self, folder: Path, rank: int) -> bool:
-        state = _read(folder, rank)
-        return state.get("heard") == self._token and "finished" in state
+    def _wait(self, key: str, deadline: float = float("inf"), fault: str = "") -> bytes:
+        assert self.store is not None
+        while not self._has(key):
+            if time.monotonic() > deadline:
+                raise OSError(f"{fault} within {_PATIENCE.total_seconds() / 60:.0f} minutes")
+            time.sleep(_PAUSE)
+        return self.store.get(key)
 
-    def _welcome(self, folder: Path) -> None:
-        """Answers the others until all have heard of this rank 0 and not of a former one."""
-        deadline = time.monotonic() + _PATIENCE
-        answers: dict[str, str] = {}
-        missing = list(range(1, self.world))
-        while missing:
-            states = {rank: _read(folder, rank) for rank in missing}
-            tokens = {str(rank): state["token"] for rank, state in states.items() if state}
-            if not tokens.items() <= answers.items():
-                answers |= tokens
-                self._tell(folder, token=self._token, **answers)
-            missing = [rank for rank in missing if states[rank].get("heard") != self._token]
-            if missing and time.monotonic() > deadline:
-                raise OSError(
-                    f"process {missing[0]} of {self.world} has not come to {folder} within "
-                    f"{_PATIENCE / 60:.0f} minutes; all nodes must see the same output folder"
-                )
-            if missing:
-                time.sleep(_PAUSE)
-
-    def _tell(self, folder: Path, **state: Any) -> None:
-        write_bytes(_path(folder, self.rank), json.dumps(state).encode())
-
-
-def _path(folder: Path, rank: int) -> Path:
-    return folder / f"process-{rank}.json"
-
-
-def _read(folder: Path, rank: int) -> dict[str, Any]:
-    try:
-        return json.loads(_path(folder, rank).read_bytes())
-    except FileNotFoundError:
-        return {}
+    def _has(self, key: str) -> bool:
+        assert self.store is not None
+        try:
+            return self.store.check([key])
+        except (RuntimeError, dist.DistError) as error:
+            raise OSError(f"the processes have lost each other: {error}") from error

@@ -1,24 +1,26 @@
 """Runs many jobs: reading, computing and writing overlap, and one bad file stops no other."""
 
+from __future__ import annotations
+
 import sys
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..images import (
-    SUFFIXES,
-    Picture,
-    check_writable_as,
-    decode_picture,
-    encode_picture,
-    read_picture,
-    write_new,
-)
-from ..restore.inferencer import SRInferencer, Target
-from .worklist import Job
+from ..errors import describe
+from ..files import write_whole
+from ..images import SUFFIXES, Picture, check_writable_as, decode_picture, encode_picture
+from ..images.walk import kind_of_special
+from .journal import DONE, FAILED, SKIPPED, Stamp, StopRun
+from .worklist import OURS, SAME, Job, OutputFolder
 
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+if TYPE_CHECKING:
+    from ..restore.inferencer import SRInferencer, Target
 
 _READ_AHEAD = 2
 _WRITE_BEHIND = 2
@@ -44,7 +46,7 @@ class WriteOptions:
     """How outputs are written.
 
     Attributes:
-        quality: 1 to 100 for JPEG and WebP; None as in :func:`encode_picture`.
+        quality: 1 to 100 for JPEG and WebP; None as in `encode_picture`.
         overwrite: Replace existing files.
         skip_existing: Leave out jobs whose output exists, rather than failing them.
     """
@@ -63,37 +65,34 @@ class WriteOptions:
 class Ledger:
     """Is told what happens to the jobs, from two threads; this one keeps nothing.
 
-    Each job is started, may be about to be written, and is either ended or, when the run is
-    stopped before that, dropped.
+    Each job is begun, may be about to be written, and is either ended or, when the run is stopped
+    before that, dropped.
     """
 
-    def started(self, job: Job) -> None:
-        """The job's file is about to be read."""
+    def begun(self, job: Job) -> None:
+        """Hear that the job's file is about to be read."""
 
-    def writing(self, job: Job, data: bytes) -> None:
-        """``data`` is about to become the job's output."""
+    def writing(self, job: Job, read: Stamp | None, data: bytes, path: Path) -> None:
+        """Hear that ``path``, with ``data`` in it, is about to become the job's output."""
 
     def ended(self, outcome: Outcome) -> None:
-        """The job is done, skipped or failed."""
+        """Hear that the job is done, skipped or failed."""
 
     def dropped(self, job: Job) -> None:
-        """The job was started, and nothing came of it."""
-
-
-class LedgerError(OSError):
-    """The ledger cannot be kept, so the run must not go on."""
+        """Hear that the job was begun, and nothing came of it."""
 
 
 def run_jobs(
     jobs: Iterable[Job],
     inferencer: SRInferencer,
-    target: Target = Target(),
+    target: Target,
     options: WriteOptions = WriteOptions(),
+    folder: OutputFolder | None = None,
     ledger: Ledger | None = None,
 ) -> Iterator[Outcome]:
-    """Restores every job's picture, in order.
+    """Restore every job's picture, in order.
 
-    Files are read two ahead and written in the background, each under a temporary name. When the
+    Files are read two ahead and written in the background, each whole or not at all. When the
     iterator is closed early, reading stops and writes in progress are completed.
 
     Args:
@@ -101,27 +100,44 @@ def run_jobs(
         inferencer: Restores them.
         target: Wanted size.
         options: How files are written.
+        folder: Where they are written; needed unless they go to standard output.
         ledger: Is told of every step, if given.
 
     Yields:
         One outcome a job, in order; failures (unreadable, damaged, vanished or too small pictures,
         existing outputs, a full disk) do not stop the run.
+
+    Raises:
+        StopRun: The output folder has vanished, or the ledger cannot be kept.
     """
     ledger = ledger or Ledger()
     reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-    reading: deque[tuple[Job, Future]] = deque()  # the first is being computed
-    pending: deque[tuple[Job, Future]] = deque()
+    reading: deque[tuple[Job, Future[_Source]]] = deque()  # the first is being computed
+    pending: deque[tuple[Job, Future[None]]] = deque()
     waiting = iter(jobs)
 
     def read_on() -> None:
         while len(reading) <= _READ_AHEAD and (job := next(waiting, None)) is not None:
-            ledger.started(job)
+            if folder is not None:
+                folder.check()
+            ledger.begun(job)
             reading.append((job, reader.submit(_read, job, options, inferencer.max_pixels)))
 
+    def write(job: Job, source: _Source | Exception) -> None:
+        if isinstance(source, Exception):
+            raise source
+        data = encode_picture(source.picture, options.quality)
+        if job.target is None or folder is None:
+            _write_stream(data)
+        else:
+            folder.make_room(job.target)
+            with _whole(job, job.target, data, options) as path:
+                ledger.writing(job, source.stamp, data, path)
+
     def settle() -> Outcome:
-        outcome = _outcome(*pending[0])
-        if outcome.status != DONE:  # what is done, the writer has told
-            ledger.ended(outcome)
+        job, written = pending[0]
+        outcome = _outcome(job, written)
+        ledger.ended(outcome)
         pending.popleft()
         return outcome
 
@@ -129,14 +145,20 @@ def run_jobs(
         read_on()
         while reading:
             read_on()
-            job, picture = reading[0]
-            restored = _restore(job, picture, inferencer, target)
-            pending.append((job, writer.submit(_write, job, restored, options, ledger)))
+            job, source = reading[0]
+            restored = _restore(job, source, inferencer, target)
+            pending.append((job, writer.submit(write, job, restored)))
             reading.popleft()
             while len(pending) > _WRITE_BEHIND:
                 yield settle()
         while pending:
             yield settle()
+    except StopRun:
+        pending.clear()
+        reading.clear()
+        if folder is not None:
+            folder.check()  # if it is gone, that says more
+        raise
     finally:
         reader.shutdown(cancel_futures=True)
         writer.shutdown()
@@ -150,58 +172,103 @@ class _SkippedError(Exception):
     """The job's output exists and is to be left alone."""
 
 
-def _read(job: Job, options: WriteOptions, max_pixels: int) -> Picture:
+@dataclass(frozen=True)
+class _Source:
+    """A picture that was read, and what its file was like before."""
+
+    picture: Picture
+    stamp: Stamp | None
+
+
+def _read(job: Job, options: WriteOptions, max_pixels: int) -> _Source:
     if job.fault:
         raise ValueError(job.fault)
-    if job.target is not None and job.target.exists():
-        if options.skip_existing:
-            raise _SkippedError
-        if not options.overwrite or job.target.is_dir():
-            advice = "" if job.target.is_dir() else "; use --overwrite or --skip-existing"
-            raise FileExistsError(f"the output {job.target} exists{advice}")
+    _check_target(job, options)
+    stamp = None
     if job.source is None:
-        picture = decode_picture(sys.stdin.buffer.read(), job.name, max_pixels)
+        picture = decode_picture(_read_stream(), job.name, max_pixels)
     else:
-        picture = read_picture(job.source, max_pixels)
+        stamp = Stamp.of(job.source)
+        content = _read_file(job.source)
+        stamp = stamp and replace(stamp, crc32=zlib.crc32(content))
+        picture = decode_picture(content, job.name, max_pixels)
     named = SUFFIXES.get(job.target.suffix.lower()) if job.target is not None else None
-    return replace(picture, format=job.format or named or picture.format)
+    return _Source(replace(picture, format=job.format or named or picture.format), stamp)
+
+
+def _check_target(job: Job, options: WriteOptions) -> None:
+    """Refuses, before any work is done, an output that cannot be written."""
+    if job.target is None and sys.stdout is None:
+        raise ValueError("standard output is closed; name a file with -o")
+    if job.target is None or job.existing == OURS or not job.target.exists():
+        return
+    if options.skip_existing:
+        raise _SkippedError
+    may_go_on = options.overwrite or job.existing == SAME
+    if not may_go_on or job.target.is_dir():
+        advice = "" if job.target.is_dir() else "; use --overwrite or --skip-existing"
+        raise FileExistsError(f"the output {job.target} exists{advice}")
+
+
+def _read_file(path: Path) -> bytes:
+    if kind := kind_of_special(path):  # reading a pipe may wait for ever, a device give no end
+        raise ValueError(f"{path} is {kind}, not a file; standard input (-) takes a stream")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise IsADirectoryError(f"{path} is a folder, not a picture") from None
+
+
+def _read_stream() -> bytes:
+    if sys.stdin is None:
+        raise ValueError("standard input is closed; name a file")
+    return sys.stdin.buffer.read()
+
+
+def _write_stream(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def _restore(
-    job: Job, reading: Future, inferencer: SRInferencer, target: Target
-) -> Picture | Exception:
+    job: Job, reading: Future[_Source], inferencer: SRInferencer, target: Target
+) -> _Source | Exception:
     """The restored picture, or why there is none."""
     try:
-        picture = reading.result()
+        source = reading.result()
+        picture = source.picture
         height, width, channels = picture.pixels.shape
         size = target.as_stored(picture.orientation).size(height, width, inferencer.scale)
         check_writable_as(channels, size, picture.format, job.name)
-        return inferencer.restore_picture(picture, target)
+        return replace(source, picture=inferencer.restore_picture(picture, target))
     except Exception as error:
         return error
 
 
-def _write(job: Job, picture: Picture | Exception, options: WriteOptions, ledger: Ledger) -> None:
-    if isinstance(picture, Exception):
-        raise picture
-    data = encode_picture(picture, options.quality)
-    if job.target is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        ledger.writing(job, data)
-        write_new(data, job.target, options.overwrite)
-    ledger.ended(Outcome(job, DONE))
+@contextmanager
+def _whole(job: Job, target: Path, data: bytes, options: WriteOptions) -> Iterator[Path]:
+    """Writes a file under another name, for a look at it before it appears under its own."""
+    may_replace = options.overwrite or job.existing == OURS
+    if target.exists() and not may_replace:
+        if job.existing == SAME and target.read_bytes() == data:
+            yield target
+            return
+        raise FileExistsError(f"the output {target} exists")
+    with write_whole(target) as path:
+        path.write_bytes(data)
+        yield path
 
 
-def _outcome(job: Job, done: Future) -> Outcome:
+def _outcome(job: Job, written: Future[None]) -> Outcome:
     try:
-        done.result()
+        written.result()
     except _SkippedError:
         return Outcome(job, SKIPPED)
-    except LedgerError:
+    except StopRun:
         raise
-    except (OSError, ValueError, TypeError, MemoryError, RuntimeError) as error:
-        text = str(error) or type(error).__name__
+    except Exception as error:
+        text = describe(error) or type(error).__name__
         return Outcome(job, FAILED, text if job.name in text else f"{job.name}: {text}")
     return Outcome(job, DONE)

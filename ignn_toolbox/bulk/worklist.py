@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..images import SUFFIXES
+from ..images.walk import Walk, walk
+from .journal import StopRun
 
 STREAM = "-"
+FOREIGN, SAME, OURS = "foreign", "same", "ours"  # what an output that exists may be
 
 _SHOWN = 5  # of many collisions
 
@@ -23,6 +26,9 @@ class Job:
         format: Format to write; None keeps the input's, which is known only after reading.
         fault: Why the job cannot be done; it is reported and nothing is read.
         number: Its place in the run's list, from 0.
+        existing: What the target is if it exists: ``foreign``, and the options say what then;
+            ``ours``, an earlier result that is out of date; ``same``, an earlier result if it
+            equals the new one, else foreign.
     """
 
     source: Path | None
@@ -30,6 +36,7 @@ class Job:
     format: str | None = None
     fault: str | None = None
     number: int = 0
+    existing: str = FOREIGN
 
     @property
     def name(self) -> str:
@@ -100,69 +107,122 @@ class Listing:
         return Path(relative)
 
 
+@dataclass(frozen=True)
+class Worklist:
+    """What a run has to do.
+
+    Attributes:
+        jobs: One a picture, numbered. Those that cannot be done carry their fault: a target that
+            is an input, a folder that cannot be listed, an input that is missing or no file.
+        folder: The folder that outputs are written into; None for standard output.
+        passed_over: What lies in the inputs' folders besides, one sentence a folder.
+    """
+
+    jobs: list[Job]
+    folder: Path | None
+    passed_over: list[str]
+
+
 def plan_jobs(
     inputs: Iterable[str], output: str, rules: OutputRules, listing: Listing | None = None
-) -> list[Job]:
-    """Pairs every input picture with its output file.
+) -> Worklist:
+    """Pair every input picture with its output file.
 
     Args:
-        inputs: Files, folders (walked recursively, in the order of names), or ``-`` alone.
+        inputs: Files, folders (walked, linked folders too, in the order of names), or ``-`` alone.
         output: A folder, which mirrors each input folder's structure; a file name, for a single
             input file; or ``-`` for standard output.
-        rules: See :class:`OutputRules`.
+        rules: See `OutputRules`.
         listing: Names further pictures.
-
-    Returns:
-        One job a picture, numbered. Jobs that cannot be done carry their fault: a target that is
-        an input, a folder that cannot be listed, an input that is missing.
 
     Raises:
         OSError: The list cannot be read.
-        ValueError: Nothing to do, streams mixed with files, two pictures with the same output.
+        ValueError: Nothing to do, streams mixed with files, an output of unknown format, two
+            pictures with the same output.
     """
     inputs = list(inputs)
     if listing is None and not inputs:
         raise ValueError("name pictures or folders, or a file that lists them (--list)")
     if listing is None and (STREAM in inputs or output == STREAM):
-        return [_stream_job(inputs, output, rules)]
+        job = _stream_job(inputs, output, rules)
+        return Worklist([job], job.target and job.target.parent, [])
     if STREAM in inputs or output == STREAM:
         raise ValueError("standard input and output (-) take one picture at a time, and no list")
-    as_file = listing is None and len(inputs) == 1 and _is_file_name(inputs[0], Path(output))
-    if as_file:
-        target = Path(output)
-        file_format = SUFFIXES[target.suffix.lower()]
-        if rules.format not in (None, file_format):
-            raise ValueError(f"{output} is no name for a {rules.format} file")
-        jobs = [Job(Path(inputs[0]), target, file_format)]
-    elif Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():
-        raise ValueError(f"-o {output} is a file name, but several pictures need a folder")
-    else:
-        jobs = list(_folder_jobs(inputs, Path(output), rules))
-        if listing is not None:
-            jobs += [
-                Job(path, _target(path, relative, Path(output), rules), rules.format)
-                for path, relative in listing.paths()
-            ]
+    is_single = listing is None and len(inputs) == 1 and not Path(inputs[0]).is_dir()
+    if _is_file_name(output):
+        if not is_single:
+            raise ValueError(f"-o {output} is a file name, but several pictures need a folder")
+        return Worklist([_file_job(inputs[0], Path(output), rules)], Path(output).parent, [])
+    is_folder = output.endswith(os.sep) or Path(output).is_dir() or not Path(output).suffix
+    if is_single and not is_folder:
+        raise ValueError(
+            f"-o {output}: no picture can be written as {Path(output).suffix}; choose one of "
+            f"{', '.join(SUFFIXES)}, or end the name of a folder with {os.sep}"
+        )
+    walks: list[Walk] = []
+    jobs = list(_folder_jobs(inputs, Path(output), rules, walks))
+    if listing is not None:
+        jobs += [_job(path, relative, Path(output), rules) for path, relative in listing.paths()]
+    passed_over = [text for found in walks if (text := found.passed_over())]
     if not jobs:
-        raise ValueError(f"no pictures ({', '.join(SUFFIXES)}) in {', '.join(inputs)}")
-    return _checked_targets(jobs)
+        where = f"no pictures ({', '.join(SUFFIXES)}) in {', '.join(inputs)}"
+        raise ValueError("; ".join([where, *passed_over]))
+    return Worklist(_checked_targets(jobs), Path(output), passed_over)
 
 
-def prepare_output(jobs: Iterable[Job]) -> None:
-    """Makes the folder of the first output and tries to write there, before any work is done.
+class OutputFolder:
+    """The folder that a run writes into; it must stay there, and the same, until the end."""
 
-    Raises:
-        OSError: The folder cannot be made or written; names it.
-    """
-    target = next((job.target for job in jobs if job.target is not None and not job.fault), None)
-    if target is None:
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        raise OSError(f"the output folder {target.parent} cannot be written: {error}") from error
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._identity: tuple[int, int] | None = None
+
+    def prepare(self) -> None:
+        """Make the folder and try to write there, before any work is done.
+
+        Raises:
+            OSError: It cannot be made or written; names it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise OSError(f"the output folder {self.path} cannot be written: {error}") from error
+        self.check()
+
+    def check(self) -> None:
+        """Make sure that the folder is the one that it was at the first call.
+
+        Raises:
+            StopRun: It has vanished, or another is in its place.
+        """
+        try:
+            stat = self.path.stat()
+        except OSError:
+            stat = None
+        identity = None if stat is None else (stat.st_dev, stat.st_ino)
+        if identity is None or identity != (self._identity or identity):
+            raise StopRun(
+                f"the output folder {self.path} was removed or replaced while the run wrote there"
+            )
+        self._identity = identity
+
+    def make_room(self, target: Path) -> None:
+        """Make the folders of an output below this one, which is never made anew.
+
+        Raises:
+            StopRun: As `check`.
+            OSError: A folder cannot be made.
+        """
+        self.check()
+        missing = []
+        folder = target.parent
+        while folder != self.path and not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
 
 
 def _stream_job(inputs: list[str], output: str, rules: OutputRules) -> Job:
@@ -173,47 +233,46 @@ def _stream_job(inputs: list[str], output: str, rules: OutputRules) -> Job:
         raise ValueError(f"{source} is a folder; standard output takes one picture")
     if output == STREAM:
         return Job(source, None, rules.format)
-    target = Path(output)
-    if target.suffix.lower() not in SUFFIXES or target.is_dir():
+    if not _is_file_name(output):
         raise ValueError(f"-o {output}: a picture from standard input needs a file name or -")
-    return Job(source, target, SUFFIXES[target.suffix.lower()])
+    return Job(source, Path(output), SUFFIXES[Path(output).suffix.lower()])
 
 
-def _is_file_name(source: str, output: Path) -> bool:
-    return output.suffix.lower() in SUFFIXES and not output.is_dir() and not Path(source).is_dir()
+def _is_file_name(output: str) -> bool:
+    path = Path(output)
+    return path.suffix.lower() in SUFFIXES and not path.is_dir() and not output.endswith(os.sep)
 
 
-def _folder_jobs(inputs: list[str], output: Path, rules: OutputRules) -> Iterator[Job]:
-    for text in inputs:
-        path = Path(text)
+def _file_job(source: str, target: Path, rules: OutputRules) -> Job:
+    file_format = SUFFIXES[target.suffix.lower()]
+    if rules.format not in (None, file_format):
+        raise ValueError(f"{target} is no name for a {rules.format} file")
+    (job,) = _checked_targets([Job(Path(source), target, file_format)])
+    return job
+
+
+def _folder_jobs(
+    inputs: list[str], output: Path, rules: OutputRules, walks: list[Walk]
+) -> Iterator[Job]:
+    for path in map(Path, inputs):
         if path.is_dir():
-            yield from _walk(path, output, rules)
+            # A second run must not restore the first one's results.
+            walks.append(found := walk(path, without=output))
+            for picture in found.pictures:
+                yield _job(picture, picture.relative_to(path), output, rules)
+            yield from (Job(folder, None, fault=fault) for folder, fault in found.faults)
         elif not path.exists():
             yield Job(path, None, fault=f"{path} does not exist")
         else:
-            yield Job(path, _target(path, Path(path.name), output, rules), rules.format)
+            yield _job(path, Path(path.name), output, rules)
 
 
-def _walk(root: Path, output: Path, rules: OutputRules) -> Iterator[Job]:
-    faults: list[OSError] = []
-    inside = output.resolve()
-    for folder, folders, files in os.walk(root, onerror=faults.append):
-        # A second run must not restore the first one's results.
-        folders[:] = sorted(name for name in folders if (Path(folder) / name).resolve() != inside)
-        for name in sorted(files):
-            path = Path(folder) / name
-            special = path.exists() and not path.is_file()  # reading a pipe would wait for ever
-            if path.suffix.lower() in SUFFIXES and not name.startswith(".") and not special:
-                yield Job(path, _target(path, path.relative_to(root), output, rules), rules.format)
-    for error in faults:
-        yield Job(Path(error.filename), None, fault=f"cannot be listed: {error.strerror}")
-
-
-def _target(source: Path, relative: Path, output: Path, rules: OutputRules) -> Path:
+def _job(source: Path, relative: Path, output: Path, rules: OutputRules) -> Job:
     suffix = f".{rules.format}" if rules.format else source.suffix
     if rules.format and SUFFIXES.get(source.suffix.lower()) == rules.format:
         suffix = source.suffix  # photo.jpeg stays .jpeg
-    return output / relative.with_name(f"{relative.stem}{rules.suffix}{suffix}")
+    name = f"{relative.stem}{rules.suffix}{suffix}"
+    return Job(source, output / relative.with_name(name), rules.format)
 
 
 def _checked_targets(jobs: list[Job]) -> list[Job]:

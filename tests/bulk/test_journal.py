@@ -1,13 +1,26 @@
-"""The journal: parts, replay of what a process told before it died, one run, one writer."""
+"""The journal: parts, records taken or passed over, one run, stamps that notice changes."""
 
 import json
+import os
+from dataclasses import asdict
 
 import pytest
 
-from ignn_toolbox.bulk.journal import DROPPED, OPEN, STARTED, WRITING, Journal, Part
-from ignn_toolbox.bulk.run import DONE, FAILED, LedgerError
+from ignn_toolbox.bulk.journal import DONE, FAILED, SKIPPED, Journal, Part, Record, Stamp, StopRun
 
 RUN = {"about": {"begun": "now"}, "model": {"weights": "ab"}, "pictures": {"count": 2, "list": "c"}}
+HERE = Stamp(5, 7, 1)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal", 3)
+    journal.claim(RUN)
+    return journal
+
+
+def record(picture, status=FAILED, **changes):
+    return Record(picture, status, f"in/{picture}.png", f"{picture}.png", **changes)
 
 
 @pytest.mark.parametrize("total", [1, 2, 200, 1023, 1024, 1025, 5000, 1_000_000])
@@ -20,70 +33,90 @@ def test_parts_cover_every_picture_once_and_are_of_equal_length(tmp_path, total)
         assert {journal.part_of(number) for number in ranges[part]} == {part}
 
 
-def history(folder, *events, number=0):
-    part = Part(folder / "part")
-    for state, details in events:
-        part.append(number, state, **details)
-    part.close()
-    part = Part(folder / "part")
-    part.close()
-    return part.histories[number]
+def test_the_last_record_counts(journal):
+    assert journal.read(1) == Part()
+    journal.add(record(1, reason="bad"))
+    last = record(1, DONE, read=HERE, written=HERE, time=1.5, worker="here:1")
+    journal.add(last)
+    assert journal.read(1) == Part({1: last})
+    assert journal.read(0) == Part()
 
 
-def test_a_picture_without_an_end_was_interrupted(tmp_path):
-    assert history(tmp_path, (STARTED, {})).interrupted
-    assert history(tmp_path, (WRITING, {"crc32": 1})).interrupted
-    assert not history(tmp_path, (DONE, {})).interrupted
-    assert not history(tmp_path, (STARTED, {}), (DROPPED, {})).interrupted
+def test_a_line_cut_short_by_death_spoils_no_other(journal):
+    journal.add(record(1, SKIPPED))
+    path = journal.folder / "part-0001.jsonl"
+    path.write_bytes(path.read_bytes() + b'\n{"picture": 1, "status": "fai')
+    journal.add(record(1, reason="later"))
+    part = journal.read(1)
+    assert part.records[1].reason == "later"
+    assert part.damaged
 
 
-def test_only_deaths_over_a_picture_alone_count(tmp_path):
-    alone = {"alone": True}
-    assert history(tmp_path, (STARTED, {})).deaths == 0
-    assert history(tmp_path, (STARTED, alone)).deaths == 1
-    assert history(tmp_path, (STARTED, alone), (WRITING, {"crc32": 1})).deaths == 2
-    assert history(tmp_path, (FAILED, {"reason": "bad"})).deaths == 0
-    assert history(tmp_path, (STARTED, alone), (DROPPED, {})).deaths == 0
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"picture": None},
+        {"picture": 99},
+        {"picture": []},
+        {"picture": True},
+        {"picture": 1.0},
+        {"status": "begun"},
+        {"status": []},
+        {"status": DONE, "written": None},
+        {"status": DONE, "written": {"size": 5}},
+        {"written": 3},
+        {"written": [1, 2, 3]},
+        {"read": "x"},
+        {"reason": None},
+        {"output": 5},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_record_that_makes_no_sense_is_passed_over(journal, changes):
+    line = json.dumps(asdict(record(1, written=HERE)) | changes)
+    (journal.folder / "part-0001.jsonl").write_text(f"{line}\n")
+    assert journal.read(1) == Part({}, damaged=True)
 
 
-def test_what_is_done_is_not_undone_by_a_late_drop(tmp_path):
-    assert history(tmp_path, (DONE, {"bytes": 5}), (DROPPED, {})).state == DONE
+@pytest.mark.parametrize(
+    "line", [b"[]", b"null", b"{}", b"\xff", b"\0", b"[" * 100_000, b"1" * 9999]
+)
+def test_what_is_no_record_is_passed_over(journal, line):
+    (journal.folder / "part-0001.jsonl").write_bytes(line)
+    assert journal.read(1) == Part({}, damaged=True)
 
 
-def test_a_line_cut_short_by_death_is_passed_over(tmp_path):
-    path = tmp_path / "part"
-    history(tmp_path, (DONE, {"bytes": 5}))
-    with path.open("ab") as file:
-        file.write(b'{"picture": 0, "state": "fai')
-    assert history(tmp_path, (STARTED, {}), number=1).interrupted
-    assert [len(line) > 0 for line in path.read_bytes().split(b"\n")][:3] == [True] * 3
-    part = Part(path)
-    part.close()
-    assert part.histories[0].state == DONE
+def test_a_stamp_notices_a_change_and_no_mere_touch(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    stamp = Stamp.of(path, b"12345")
+    assert stamp.fits(path)
+    os.utime(path, ns=(1, 1))
+    assert stamp.fits(path), "the same content, copied"
+    assert not Stamp(5, 2).fits(path), "whose content is not known"
+    path.write_bytes(b"12346")
+    assert not stamp.fits(path)
+    path.write_bytes(b"1234")
+    assert not stamp.fits(path)
+    path.unlink()
+    assert not stamp.fits(path)
+    assert Stamp.of(path) is None
 
 
-def test_a_part_has_one_writer(tmp_path):
-    part = Part(tmp_path / "part")
-    with pytest.raises(LedgerError, match="another process is at work on this run"):
-        Part(tmp_path / "part")
-    part.close()
-    Part(tmp_path / "part").close()
+def test_pictures_in_hand_are_noted_until_they_end(journal):
+    journal.begin(0)
+    journal.begin(2, tries=1)
+    assert journal.begun() == {0: 0, 2: 1}
+    (journal.folder / "begun" / "2").write_bytes(b"\xffx")
+    (journal.folder / "begun" / "notes.txt").write_text("5")
+    assert journal.begun() == {0: 0, 2: 0}
+    journal.end(0)
+    journal.end(0)
+    assert journal.begun() == {2: 0}
 
 
-def test_counts_add_up(tmp_path):
-    journal = Journal(tmp_path, 5)
-    for number, state in enumerate((DONE, FAILED, "skipped", STARTED)):
-        part = Part(journal.path(journal.part_of(number)))
-        part.append(number, state, reason="bad")
-        part.close()
-    counts, failures = journal.tally()
-    assert counts == {DONE: 1, FAILED: 1, "skipped": 1, OPEN: 2}
-    assert failures == ["bad"]
-
-
-def test_another_run_is_refused_and_the_difference_named(tmp_path):
-    journal = Journal(tmp_path, 2)
-    journal.claim(RUN)
+def test_another_run_is_refused_and_the_difference_named(journal):
     journal.claim(RUN | {"about": {"begun": "later"}})
     for other, difference in (
         (RUN | {"model": {"weights": "cd"}}, "model weights: ab then, cd now"),
@@ -92,21 +125,28 @@ def test_another_run_is_refused_and_the_difference_named(tmp_path):
     ):
         with pytest.raises(ValueError, match=f"journal of another run .*{difference}") as caught:
             journal.claim(other)
-        assert f"remove {tmp_path} to begin anew" in str(caught.value)
-    assert json.loads((tmp_path / "run.json").read_text())["model"] == {"weights": "ab"}
+        assert f"remove {journal.folder} to begin anew" in str(caught.value)
+    assert json.loads((journal.folder / "run.json").read_text())["model"] == {"weights": "ab"}
 
 
-def test_a_damaged_journal_is_named(tmp_path):
-    (tmp_path / "run.json").write_text("{")
+@pytest.mark.parametrize("content", [b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b""])
+def test_a_damaged_journal_is_named(journal, content):
+    (journal.folder / "run.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"run.json is damaged"):
-        Journal(tmp_path, 2).claim(RUN)
+        journal.claim(RUN)
 
 
-def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
-    import os
+def test_a_journal_that_cannot_be_kept_stops_the_run(journal, monkeypatch):
+    import shutil
 
-    part = Part(tmp_path / "part")
-    monkeypatch.setattr(os, "write", lambda file, data: len(data) - 1)
-    with pytest.raises(LedgerError, match="cannot be written: the disk is full"):
-        part.append(0, DONE)
-    part.close()
+    shutil.rmtree(journal.folder)
+    with pytest.raises(StopRun, match="cannot be written"):
+        journal.add(record(1))
+    with pytest.raises(StopRun, match="cannot be written"):
+        journal.begin(1)
+
+
+def test_a_full_disk_stops_the_run(journal):
+    (journal.folder / "part-0001.jsonl").symlink_to("/dev/full")
+    with pytest.raises(StopRun, match=r"cannot be written: .*No space left"):
+        journal.add(record(1))

@@ -1,8 +1,11 @@
-"""Processes find each other through a folder, whatever an earlier start has left there."""
+"""Processes find each other at torch's store, wait for the first one, and end together."""
 
+import socket
 import threading
+from datetime import timedelta
 
 import pytest
+import torch.distributed as dist
 
 from ignn_toolbox.bulk import processes as module
 from ignn_toolbox.bulk.processes import Processes
@@ -27,51 +30,71 @@ def test_environment_of_torchrun():
         Processes.from_environment({"RANK": "one", "WORLD_SIZE": "4"})
 
 
-def meet_and_leave(folder, order):
-    """Has processes, as threads, meet and leave; gives each one's status and what happened."""
-    events, statuses = [], {}
+@pytest.fixture
+def address():
+    """A free port of this machine, as a launcher names it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
 
-    def conclude():
-        events.append("concluded")
-        return 7
 
-    def process(rank):
-        here = Processes(rank, len(order))
-        here.meet(folder)
-        events.append("met")
-        statuses[rank] = here.leave(folder, conclude)
-
-    threads = [threading.Thread(target=process, args=(rank,), daemon=True) for rank in order]
+def in_threads(processes, run):
+    threads = [threading.Thread(target=run, args=(p,), daemon=True) for p in processes]
     for thread in threads:
         thread.start()
-        thread.join(0.3)  # whoever is early waits for the others
     for thread in threads:
-        thread.join(30)
-    return statuses, events
+        thread.join(60)
+        assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0,)])
-def test_all_leave_with_the_status_of_rank_0_after_all_have_come(tmp_path, order):
-    statuses, events = meet_and_leave(tmp_path, order)
-    assert statuses == dict.fromkeys(order, 7)
-    assert events == ["met"] * len(order) + ["concluded"]
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_the_first_prepares_and_all_end_with_its_status(address, world):
+    events, statuses = [], {}
+
+    def run(here):
+        here.connect(address)
+        if here.rank == 0:
+            events.append("prepared")
+            here.lead()
+        else:
+            here.follow()
+            events.append("followed")
+        here.check()
+
+        def conclude(done):
+            events.append(f"{done} done")
+            return 7
+
+        statuses[here.rank] = here.end_together(10, conclude)
+
+    in_threads([Processes(rank, world) for rank in reversed(range(world))], run)
+    assert statuses == dict.fromkeys(range(world), 7)
+    assert events == ["prepared", *["followed"] * (world - 1), f"{10 * world} done"]
 
 
-def test_remains_of_a_start_that_died_are_not_taken_for_the_present_one(tmp_path):
-    former = [Processes(rank, 3) for rank in range(3)]
-    tokens = {str(rank): former[rank]._token for rank in (1, 2)}
-    former[0]._tell(tmp_path, token="former", **tokens, status=1)
-    for rank in (1, 2):
-        former[rank].meet(tmp_path)  # hears of the former rank 0
-        former[rank]._tell(tmp_path, token=tokens[str(rank)], heard="former", finished=True)
-    assert len(list(tmp_path.iterdir())) == 3
-    statuses, events = meet_and_leave(tmp_path, (1, 0, 2))
-    assert statuses == {0: 7, 1: 7, 2: 7}
-    assert events == ["met"] * 3 + ["concluded"]
+def test_a_process_that_never_comes_is_reported(monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=0.1))
+    with pytest.raises(OSError, match="process 1 of 2 has not come within"):
+        Processes(0, 2, store=dist.HashStore()).lead()
 
 
-def test_a_process_that_never_comes_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 0.1)
-    with pytest.raises(OSError, match="process 1 of 2 has not come .* see the same output folder"):
-        Processes(0, 2).meet(tmp_path)
+def test_a_store_that_is_gone_ends_what_was_left_over(address):
+    first, second = Processes(0, 2), Processes(1, 2)
+    first.connect(address)
+    second.connect(address)
+    second.check()
+    first.store = None  # as when the process dies that has it
+    with pytest.raises(OSError, match="the processes have lost each other"):
+        second.check()
+
+
+def test_a_launcher_that_names_no_address_is_refused():
+    with pytest.raises(ValueError, match="MASTER_ADDR and MASTER_PORT do not say where"):
+        Processes(0, 2).connect({})
+    Processes(0, 1).connect({})
+
+
+def test_nobody_at_the_address_is_said(address, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=1))
+    with pytest.raises(OSError, match="the processes cannot meet at 127.0.0.1:"):
+        Processes(1, 2).connect(address)

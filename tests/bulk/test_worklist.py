@@ -1,10 +1,16 @@
 """Every picture gets one output of its own, and never another picture's or its own file."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from ignn_toolbox.bulk.worklist import Listing, OutputRules, plan_jobs
+from ignn_toolbox.bulk.worklist import Listing, OutputRules
+from ignn_toolbox.bulk.worklist import plan_jobs as plan
+
+
+def plan_jobs(*args):
+    return plan(*args).jobs
 
 
 @pytest.fixture
@@ -41,12 +47,26 @@ def test_folders_are_walked_and_mirrored(tree):
     }
 
 
-def test_pipes_are_left_out_and_broken_links_reported(tree):
+def test_what_is_passed_over_is_said_and_broken_links_are_reported(tree):
     os.mkfifo(tree / "in" / "pipe.png")
     (tree / "in" / "link.png").symlink_to(tree / "nowhere.png")
-    names = {job.source.name for job in plan_jobs([str(tree / "in")], str(tree), OutputRules())}
+    worklist = plan([str(tree / "in")], str(tree / "out"), OutputRules())
+    names = {job.source.name for job in worklist.jobs}
     assert "pipe.png" not in names
     assert "link.png" in names
+    (said,) = worklist.passed_over
+    assert said == (
+        f"passed over in {tree}/in: 1 file of other kinds (1 .txt), 1 hidden, {tree}/in/pipe.png "
+        "(a FIFO (named pipe))"
+    )
+
+
+def test_linked_folders_are_mirrored_like_others(tree):
+    (tree / "elsewhere").mkdir()
+    (tree / "elsewhere" / "d.png").write_bytes(b"")
+    (tree / "in" / "linked").symlink_to(tree / "elsewhere")
+    jobs = plan_jobs([str(tree / "in")], str(tree / "out"), OutputRules())
+    assert pairs(jobs, tree)["in/linked/d.png"] == "out/linked/d.png"
 
 
 def test_format_and_suffix_change_the_name(tree):
@@ -117,6 +137,20 @@ def test_one_file_may_name_its_output(tree):
         plan_jobs([str(tree / "in")], str(tree / "new.png"), OutputRules())
 
 
+@pytest.mark.parametrize("name", ["new.gif", "new.avif", "new.xyz", "results.v2"])
+def test_one_file_has_no_output_of_unknown_format(tree, name):
+    source = str(tree / "in" / "a.jpg")
+    with pytest.raises(ValueError, match=rf"can be written as \{Path(name).suffix}; choose one of"):
+        plan_jobs([source], str(tree / name), OutputRules())
+    (job,) = plan_jobs([source], f"{tree / name}/", OutputRules())
+    assert job.target == tree / name / "a.jpg"
+    (tree / name).mkdir()
+    (job,) = plan_jobs([source], str(tree / name), OutputRules())
+    assert job.target == tree / name / "a.jpg"
+    jobs = plan_jobs([str(tree / "in")], str(tree / "b.v2"), OutputRules())
+    assert jobs[0].target.parent == tree / "b.v2", "several pictures need a folder anyway"
+
+
 def test_streams_take_one_picture(tree):
     (job,) = plan_jobs(["-"], "-", OutputRules("png"))
     assert (job.source, job.target, job.format) == (None, None, "png")
@@ -131,7 +165,10 @@ def test_streams_take_one_picture(tree):
 
 
 def test_nothing_to_do_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="no pictures"):
+    (tmp_path / "a.gif").write_bytes(b"")
+    with pytest.raises(
+        ValueError, match=r"no pictures .* passed over in .*: 1 file of other .*\.gif"
+    ):
         plan_jobs([str(tmp_path)], str(tmp_path / "out"), OutputRules())
 
 

@@ -207,66 +207,6 @@ def test_full_disk_leaves_nothing_half_written(tiny_checkpoint, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a_small.png", "c_small.png"]
 
 
-def test_file_that_vanishes_is_reported(tmp_path, nearest_restorer):
-    from ignn_toolbox.bulk.run import run_jobs
-    from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
-
-    for index in range(6):
-        save(tmp_path / "in" / f"{index}.png")
-    jobs = plan_jobs([str(tmp_path / "in")], str(tmp_path / "out"), OutputRules())
-    outcomes = run_jobs(jobs, SRInferencer(nearest_restorer, device="cpu"))
-    first = next(outcomes)
-    (tmp_path / "in" / "5.png").unlink(missing_ok=True)
-    statuses = [first.status, *[outcome.status for outcome in outcomes]]
-    assert statuses == ["done"] * 5 + ["failed"]
-
-
-def test_stopping_early_leaves_whole_files_only(tmp_path, nearest_restorer):
-    from ignn_toolbox.bulk.run import run_jobs
-    from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
-
-    for index in range(8):
-        save(tmp_path / "in" / f"{index}.png")
-    jobs = plan_jobs([str(tmp_path / "in")], str(tmp_path / "out"), OutputRules())
-    outcomes = run_jobs(jobs, SRInferencer(nearest_restorer, device="cpu"))
-    next(outcomes)
-    outcomes.close()
-    written = list((tmp_path / "out").iterdir())
-    assert 1 <= len(written) < 8
-    assert no_leftovers(tmp_path / "out")
-    for path in written:
-        np.testing.assert_array_equal(
-            np.asarray(Image.open(path)), picture().repeat(2, 0).repeat(2, 1)
-        )
-
-
-def test_reading_computing_and_writing_overlap(tmp_path, nearest_restorer, monkeypatch):
-    import time
-
-    from ignn_toolbox.bulk import run as bulk
-    from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
-
-    pause, count = 0.05, 10
-    inferencer = SRInferencer(nearest_restorer, device="cpu")
-
-    def slowed(function):
-        def slow(*args):
-            time.sleep(pause)
-            return function(*args)
-
-        return slow
-
-    for index in range(count):
-        save(tmp_path / "in" / f"{index}.png")
-    monkeypatch.setattr(bulk, "read_picture", slowed(bulk.read_picture))
-    monkeypatch.setattr(bulk, "write_new", slowed(bulk.write_new))
-    monkeypatch.setattr(inferencer, "restore_picture", slowed(inferencer.restore_picture))
-    jobs = plan_jobs([str(tmp_path / "in")], str(tmp_path / "out"), OutputRules())
-    started = time.perf_counter()
-    assert all(outcome.status == "done" for outcome in bulk.run_jobs(jobs, inferencer))
-    assert time.perf_counter() - started < 2 * count * pause, "one after the other takes 3"
-
-
 def test_ctrl_c_leaves_whole_files_and_says_so(tiny_checkpoint, tmp_path):
     import signal
     import time

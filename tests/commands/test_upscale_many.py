@@ -53,7 +53,7 @@ class Run:
         deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.process.stderr.read()
-            done = [record for record in records(self.out) if record["state"] == "done"]
+            done = [record for record in records(self.out) if record["status"] == "done"]
             pids = [record["worker"].split(":")[1] for record in done]
             if len(done) >= count and len(set(pids)) >= workers:
                 return int(pids[-1])
@@ -72,13 +72,16 @@ def torchrun(processes, restarts):
 
 def records(out):
     for path in sorted((out / ".ignn_journal").glob("part-*.jsonl")):
-        for line in path.read_text().split("\n")[:-1]:
-            yield json.loads(line)
+        for line in filter(None, path.read_text().split("\n")):
+            try:
+                yield json.loads(line)
+            except ValueError:  # it is just being written, or its writer was killed
+                continue
 
 
-def states(out):
-    """How often each state was told of each input."""
-    return collections.Counter((r["state"], r["input"]) for r in records(out) if "input" in r)
+def statuses(out):
+    """How often each end was told of each input."""
+    return collections.Counter((record["status"], record["input"]) for record in records(out))
 
 
 def stamps(out):
@@ -88,7 +91,7 @@ def stamps(out):
 def assert_done_once(folder, model):
     """Every good file has one record of its end, its output, and nothing else is there."""
     names = [f"in/{index % 10}/{index:03}.png" for index in range(COUNT)]
-    told = states(folder / "out")
+    told = statuses(folder / "out")
     good = [name for name in names if name != CORRUPT]
     assert {told["done", name] for name in good} == {1}
     assert told["failed", CORRUPT] == 1
@@ -96,6 +99,7 @@ def assert_done_once(folder, model):
     written = {path.relative_to(folder / "out") for path in (folder / "out").rglob("*.png")}
     assert written == {Path(name).relative_to("in") for name in good}
     assert not list((folder / "out").rglob("*.part"))
+    assert not list((folder / "out" / ".ignn_journal" / "begun").iterdir())
     inferencer = SRInferencer(model, device="cpu")
     for name in good[::40]:
         (wanted,) = inferencer(folder / name)
@@ -255,7 +259,7 @@ def test_a_run_killed_as_a_whole_is_continued_by_another_number_of_processes(
 
 @pytest.mark.extras
 def test_ray_goes_on_when_an_actor_is_killed(folder, tiny_checkpoint, extra):
-    extra("ray.data")
+    extra("ray")
     run = Run(folder, tiny_checkpoint, "--engine", "ray", "--workers", 2)
     victim = run.wait_for(30, workers=2)
     os.kill(victim, signal.SIGKILL)

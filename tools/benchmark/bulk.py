@@ -89,8 +89,8 @@ def rate(out: Path, processes: int) -> float:
     """Pictures a second while all processes were at work, their first pictures left out."""
     times: dict[str, list[float]] = {}
     for part in (out / ".ignn_journal").glob("part-*.jsonl"):
-        for record in map(json.loads, part.read_text().splitlines()):
-            if record["state"] == "done":
+        for record in map(json.loads, filter(None, part.read_text().split("\n"))):
+            if record["status"] == "done":
                 times.setdefault(record["worker"], []).append(record["time"])
     if len(times) != processes:
         raise RuntimeError(f"{len(times)} of {processes} processes restored pictures")
