@@ -5,6 +5,9 @@ holds it is imported the first time a type is looked up, not when the package is
 else is ever imported because a string names it: see `Registry`.
 """
 
+import importlib
+import pkgutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -91,6 +94,16 @@ class Registry(root.Registry):
         while registry is not None:
             yield registry
             registry = registry.parent
+
+
+def import_modules(package: str) -> None:
+    """Import all modules of a package, so that what is written in them is registered.
+
+    Args:
+        package: Its dotted name; called in the package's own ``__init__``.
+    """
+    for found in pkgutil.iter_modules(sys.modules[package].__path__):
+        importlib.import_module(f"{package}.{found.name}")
 
 
 def _child(parent: root.Registry, *locations: str) -> Registry:

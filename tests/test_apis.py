@@ -39,6 +39,10 @@ def test_arguments_and_defaults():
         "window_mode": "official",
         "adapn": True,
         "res_scale": None,
+        "identity_scale": None,
+        "sampling": None,
+        "steps": None,
+        "scale": None,
     }
     first = list(arguments(apis.SRInferencer.__init__).items())[:3]
     assert first == [("model", "ignn_tiny_x2"), ("checkpoint", None), ("device", None)]

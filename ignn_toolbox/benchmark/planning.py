@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..engine.config import load_config
-from ..models.embedders import FrozenEmbedder
+from ..models.embedders.frozen import FrozenEmbedder
 from ..registry import MODELS
 from ..restore.exact import area_ratio
 from ..restore.network_plan import plan_memory

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.aggregators import GraphAgg
+from ..models.aggregators.graph_agg import GraphAgg
 from ..ops import reference
 
 

@@ -2,12 +2,12 @@
 
 import argparse
 
+from ..models.foreign import Options
 from ..zoo.importers import convert_checkpoint
-from ..zoo.importers.importing import Options
 
-HELP = """Convert a checkpoint of other code into one of this toolbox. Known are IGNN and
-RCAN of their authors, EDSR of EDSR-PyTorch and MMagic, EDSR and RCAN of BasicSR. Scale, width and
-depth are read off the tensors, and nothing in the file is executed."""
+HELP = """Convert a checkpoint of other code into one of this toolbox: of the networks' authors,
+and of EDSR-PyTorch, BasicSR and MMagic. Scale, width and depth are read off the tensors, and
+nothing in the file is executed."""
 EXAMPLES = """examples:
   ignn import IGNN_x2.pth -o ignn_x2.pth
   ignn import edsr_baseline_x2.pt -o edsr_baseline_x2.pth
@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--res-scale",
         type=float,
         help="factor of the residual blocks (default: 0.1 for IGNN and wide EDSR, else 1)",
+    )
+    parser.add_argument("--scale", type=int, help="of a network that serves several (VDSR)")
+    parser.add_argument("--steps", type=int, help="how often a recurrent network runs")
+    pyramid = parser.add_argument_group("pyramid attention (PA-EDSR, PANet)")
+    pyramid.add_argument("--identity-scale", type=float, help="factor of the identity beside it")
+    pyramid.add_argument(
+        "--sampling", choices=("torch1", "torch2"), help="interpolation (default: torch1)"
     )
     graph = parser.add_argument_group("IGNN (what its tensors do not tell)")
     graph.add_argument(
@@ -39,12 +46,20 @@ def run(args: argparse.Namespace) -> int:
         window_mode=args.window_mode,
         adapn=not args.no_adapn,
         res_scale=args.res_scale,
+        identity_scale=args.identity_scale,
+        sampling=args.sampling,
+        steps=args.steps,
+        scale=args.scale,
     )
-    imported = convert_checkpoint(args.file, args.output, options)
-    network = imported.network
+    imported, network = convert_checkpoint(args.file, args.output, options)
+    parameters = sum(p.numel() for p in network.parameters())
+    told = [
+        f"{name}={value}"
+        for name, value in imported.network.items()
+        if name not in ("type", "scale") and not isinstance(value, dict)
+    ]
     print(
-        f"{args.output}: x{network['scale']}, {network['channels']} channels, "
-        f"{network['num_blocks']} blocks, res_scale {network['res_scale']}, "
-        f"from a checkpoint of {imported.kind}"
+        f"{args.output}: {imported.network['type']} x{network.spec.scale} "
+        f"({', '.join(told)}; {parameters:,} parameters) from a checkpoint of {imported.kind}"
     )
     return 0

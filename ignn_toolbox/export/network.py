@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.aggregators import NonLocal
+from ..models.aggregators.non_local import NonLocal
 from ..models.aggregators.patch_aggregator import PatchAggregator
-from ..models.embedders import FrozenEmbedder
+from ..models.embedders.frozen import FrozenEmbedder
 from ..models.layers import MeanShift
 from ..models.steps import Whole
 from . import patches

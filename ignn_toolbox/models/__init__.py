@@ -1,9 +1,22 @@
 """Networks and what they are made of; importing this registers all of them."""
 
-from .aggregators import Aggregator, GraphAgg, NonLocal, SameScaleKNN
-from .backbones import EDSR, RCAN, Backbone, Bicubic, GraphAggStar
-from .embedders import CNNEmbedder, EDSREmbedder, FrozenEmbedder, RGBEmbedder, VGGEmbedder
-from .losses import CharbonnierLoss, FrequencyLoss, L1Loss, LossSum, MSELoss
+from .aggregators.base import Aggregator
+from .aggregators.graph_agg import GraphAgg
+from .aggregators.non_local import NonLocal
+from .aggregators.same_scale_knn import SameScaleKNN
+from .backbones.base import Backbone
+from .backbones.bicubic import Bicubic
+from .backbones.edsr import EDSR
+from .backbones.graph_agg_star import GraphAggStar
+from .backbones.rcan import RCAN
+from .embedders.edsr import EDSREmbedder
+from .embedders.embedders import CNNEmbedder, RGBEmbedder
+from .embedders.frozen import FrozenEmbedder
+from .embedders.vgg import VGGEmbedder
+from .foreign import Foreign
+from .losses.frequency_loss import FrequencyLoss
+from .losses.loss_sum import LossSum
+from .losses.pixel_losses import CharbonnierLoss, L1Loss, MSELoss
 from .preprocessor import ImagePreprocessor
 from .reach import Reach
 from .restorers import OfficialChop, Restorer, SelfEnsemble
@@ -21,6 +34,7 @@ __all__ = [
     "CharbonnierLoss",
     "EDSREmbedder",
     "FrequencyLoss",
+    "Foreign",
     "FrozenEmbedder",
     "Given",
     "GraphAgg",

@@ -22,6 +22,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..ops.patches import Region
+from .foreign import Foreign
 from .reach import Reach
 from .spec import Given, NetworkSpec, Outputs
 
@@ -177,9 +178,11 @@ class Network(BaseModule):
 
     Attributes:
         spec: What a run must know beforehand.
+        foreign: How other code stores it.
     """
 
     spec: NetworkSpec
+    foreign: tuple[Foreign, ...] = ()
 
     def run(self, lq: Any, go: Any) -> Any:
         """Take the network's steps.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ignn_toolbox.models import Given, SelfEnsemble
+from ignn_toolbox.models import Given, GraphAgg, SelfEnsemble
 from ignn_toolbox.zoo import importers
 from ignn_toolbox.zoo.importers import import_checkpoint
 from ignn_toolbox.zoo.loading import init_model
@@ -93,6 +93,8 @@ def _check_gradients(case, net, lq, out):
     wanted = torch.nn.functional.interpolate(case.tensor("x"), scale_factor=case.meta["scale"])
     (out * 255 - wanted).abs().mean().backward()
     parameters = dict(net.named_parameters())
+    (record,) = GraphAgg.foreign
+    renamed = record.renamed(case.state)
     for key in case.arrays:
         if not key.startswith("grad/"):
             continue
@@ -100,7 +102,7 @@ def _check_gradients(case, net, lq, out):
         if key == "grad/x":
             ours = lq.grad / 255
         else:
-            name = importers.ignn_authors.rename(key[5:], case.state)
+            name = renamed[key[5:]]
             factor = {"stem.weight": 255, "output.weight": 1 / 255}.get(name, 1)
             ours = parameters[name].grad * factor
         error = (ours - theirs).abs().max() / theirs.abs().max()
@@ -174,7 +176,7 @@ def test_import_command_writes_a_model_that_loads_by_path(cli, golden_dir, tmp_p
     target = tmp_path / "new" / "ignn_x2.pth"
     status, out, _ = cli("import", case.ignn_file(), "-o", target)
     assert status == 0
-    assert "x2, 16 channels, 4 blocks" in out
+    assert "EDSR x2 (channels=16, num_blocks=4, " in out
     lq = case.tensor("x") / 255
     with torch.no_grad():
         ours, theirs = init_model(target).network(lq), case.ignn()(lq)
@@ -192,7 +194,7 @@ def test_import_command_writes_a_model_that_loads_by_path(cli, golden_dir, tmp_p
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda s: {"a": torch.zeros(1)}, "no known kind. Looked for IGNN's authors"),
+        (lambda s: {"a": torch.zeros(1)}, "no known kind. Looked for .*IGNN's authors"),
         (lambda s: {k: v for k, v in s.items() if "tail" not in k}, "nearest is EDSR-PyTorch"),
         (lambda s: s | {"extra.weight": torch.zeros(1)}, "left over extra.weight"),
         (
@@ -214,3 +216,9 @@ def test_missing_and_damaged_files_are_named(tmp_path):
     (tmp_path / "half.pt").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(ValueError, match=r"half\.pt"):
         import_checkpoint(tmp_path / "half.pt")
+
+
+def test_an_option_that_means_nothing_to_a_file_is_refused(tmp_path):
+    torch.save(edsr_pytorch_state(8, 2, 2), tmp_path / "edsr.pt")
+    with pytest.raises(ValueError, match="steps means nothing to EDSR-PyTorch checkpoints"):
+        import_checkpoint(tmp_path / "edsr.pt", steps=3)

@@ -1,6 +1,5 @@
-from .base import Aggregator
-from .graph_agg import GraphAgg
-from .non_local import NonLocal
-from .same_scale_knn import SameScaleKNN
+"""What a backbone can host after a block; a new file is found by itself."""
 
-__all__ = ["Aggregator", "GraphAgg", "NonLocal", "SameScaleKNN"]
+from ...registry import import_modules
+
+import_modules(__name__)

@@ -9,16 +9,89 @@ own, the neighbours are downsampled before they are weighted.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
 from ...ops import Search, WindowMode, imresize
 from ...ops.memory import Memory
 from ...registry import MODELS
+from ..foreign import Foreign, Options, State, count
 from ..spec import Chop
 from ..steps import Allocate
 from .patch_aggregator import EdgeNet, PatchAggregator
+
+
+def _ignn_arguments(state: State, options: Options) -> dict[str, Any]:
+    """Arguments of the EDSR around it; the graph's own options come from the caller."""
+    channels = state["head.0.weight"].shape[0]
+    graph_scale = round((state["upsample.0.weight"].shape[0] / channels) ** 0.5)
+    before = count(state, "body1.*.body.0.weight")
+    return {
+        "type": "EDSR",
+        "scale": 2 * graph_scale if _has_second_stage(state) else graph_scale,
+        "channels": channels,
+        "num_blocks": before + count(state, "body2.*.body.0.weight"),
+        "res_scale": 0.1 if options.res_scale is None else options.res_scale,
+        "aggregate_after": before,
+        "aggregator": {
+            "type": "GraphAgg",
+            "channels": channels,
+            "scale": graph_scale,
+            "embedder": {"type": "VGGEmbedder"},
+            "num_neighbors": options.num_neighbors,
+            "window": options.window,
+            "window_mode": options.window_mode,
+            "adapn": options.adapn,
+            "ecn_channels": state["gcn.weightnet_lr.0.0.weight"].shape[0],
+        },
+    }
+
+
+def _ignn_names(state: State, options: Options) -> dict[str, str | None]:
+    before, after = (count(state, f"body{half}.*.body.0.weight") for half in (1, 2))
+    second = {f"body2.{i}.body": f"blocks.{before + i}" for i in range(after)}
+    edges = {
+        f"gcn.weightnet_{own}.{theirs}": f"aggregator.edge_{own}.{ours}"
+        for own in ("lr", "hr")
+        for theirs, ours in (
+            ("0.0", "head"),
+            ("1.body.0", "block.conv1"),
+            ("1.body.2", "block.conv2"),
+            ("2.0", "tail"),
+        )
+    }
+    last = (
+        {"tail.0.0": "upsampler.1.conv", "tail.1.0": "output"}
+        if _has_second_stage(state)
+        else {"tail.0.0": "output"}
+    )
+    return {
+        "head.0": "stem",
+        "body1.*.body.0": "blocks.*.conv1",
+        "body1.*.body.2": "blocks.*.conv2",
+        **{f"{theirs}.0": f"{ours}.conv1" for theirs, ours in second.items()},
+        **{f"{theirs}.2": f"{ours}.conv2" for theirs, ours in second.items()},
+        f"body2.{after}.0": "body_end",
+        "upsample.0": "upsampler.0.conv",
+        "fuse_up.0.0": "fuse_hr.conv1",
+        "fuse_up.1.0": "fuse_hr.conv2",
+        "fuse_b.0.0": "aggregator.fuse.conv1",
+        "fuse_b.1.0": "aggregator.fuse.conv2",
+        "gcn.knn_downsample.0.0": "aggregator.downsample.conv1",
+        "gcn.knn_downsample.1.0": "aggregator.downsample.conv2",
+        "gcn.knn_downsample.2.0": "aggregator.downsample.conv3",
+        "vggnet.sub_mean": "aggregator.embedder.normalise",
+        "vggnet.model.0": "aggregator.embedder.conv1",
+        "vggnet.model.2": "aggregator.embedder.conv2",
+        "graph.embedcnn": None,  # the same embedder a second time
+        **edges,
+        **last,
+    }
+
+
+def _has_second_stage(state: State) -> bool:
+    return "tail.1.0.weight" in state
 
 
 @MODELS.register_module()
@@ -46,6 +119,16 @@ class GraphAgg(PatchAggregator):
     """
 
     chop = Chop(shave=12, largest=40_000)
+    foreign = (
+        Foreign(
+            "IGNN's authors",
+            ("head.0.weight", "body1.0.body.0.weight", "gcn.knn_downsample.0.0.weight"),
+            _ignn_arguments,
+            _ignn_names,
+            white=255,
+            options=("window", "num_neighbors", "window_mode", "adapn", "res_scale"),
+        ),
+    )
 
     def __init__(
         self,

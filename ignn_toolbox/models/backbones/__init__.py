@@ -1,7 +1,5 @@
-from .base import Backbone
-from .bicubic import Bicubic
-from .edsr import EDSR
-from .graph_agg_star import GraphAggStar
-from .rcan import RCAN
+"""Whole networks, a file a method; a new file is found by itself."""
 
-__all__ = ["EDSR", "RCAN", "Backbone", "Bicubic", "GraphAggStar"]
+from ...registry import import_modules
+
+import_modules(__name__)

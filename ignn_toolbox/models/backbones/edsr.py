@@ -10,8 +10,66 @@ from __future__ import annotations
 from typing import Any
 
 from ...registry import MODELS
+from ..foreign import HEAD_AND_TAIL, TAIL_STAGES, Foreign, Options, State, count, upscaling
 from ..layers import ResBlock
 from .base import Backbone
+
+_FULL_WIDTH = 256
+
+
+def _described(state: State, options: Options, stem: str, block: str, stages: tuple) -> dict:
+    """Arguments; ``res_scale`` follows the width unless it is told, as in the published models."""
+    channels = state[f"{stem}.weight"].shape[0]
+    usual = 0.1 if channels >= _FULL_WIDTH else 1.0
+    return {
+        "scale": upscaling(state, channels, stages),
+        "channels": channels,
+        "num_blocks": count(state, block),
+        "res_scale": usual if options.res_scale is None else options.res_scale,
+    }
+
+
+def _edsr_pytorch() -> Foreign:
+    block = "body.*.body.0.weight"
+    return Foreign(
+        "EDSR-PyTorch",
+        ("head.0.weight", "body.0.body.0.weight", "body.0.body.2.weight", "tail.0.0.weight"),
+        lambda state, options: _described(state, options, "head.0", block, TAIL_STAGES),
+        lambda state, options: {
+            **HEAD_AND_TAIL,
+            "body.*.body.0": "blocks.*.conv1",
+            "body.*.body.2": "blocks.*.conv2",
+            f"body.{count(state, block)}": "body_end",
+        },
+        white=255,
+        options=("res_scale",),
+    )
+
+
+def _named_layers(kind: str, stages: tuple[str, ...], white: float) -> Foreign:
+    """BasicSR's names, which MMagic took over but for the upsampler's; the mean is not stored."""
+    return Foreign(
+        kind,
+        (
+            "conv_first.weight",
+            "body.0.conv1.weight",
+            "conv_after_body.weight",
+            f"{stages[0]}.weight",
+        ),
+        lambda state, options: _described(
+            state, options, "conv_first", "body.*.conv1.weight", stages
+        ),
+        lambda state, options: {
+            "conv_first": "stem",
+            "body.*.conv1": "blocks.*.conv1",
+            "body.*.conv2": "blocks.*.conv2",
+            "conv_after_body": "body_end",
+            "conv_last": "output",
+            **{stage: f"upsampler.{number}.conv" for number, stage in enumerate(stages)},
+        },
+        white=white,
+        options=("res_scale",),
+    )
 
 
 @MODELS.register_module()
@@ -29,6 +87,16 @@ class EDSR(Backbone):
         options: ``rgb_mean``, ``compact``, ``aggregator``, ``aggregate_after``, ``init_cfg``: see
             `Backbone`.
     """
+
+    foreign = (
+        _edsr_pytorch(),
+        _named_layers("BasicSR's EDSR", ("upsample.0", "upsample.2"), white=255),
+        _named_layers(
+            "MMagic's EDSR",
+            ("upsample.0.upsample_conv", "upsample.1.upsample_conv"),
+            white=1,
+        ),
+    )
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..foreign import HEAD_AND_TAIL, Foreign, Options, State, count, upscaling
 from ..layers import zero_conv
 from ..statistics import Mean
 from ..steps import Part
@@ -73,6 +74,65 @@ class ResidualGroup(Part):
         zero_conv(self.conv)
 
 
+def _authors_arguments(state: State, options: Options) -> dict[str, Any]:
+    """Arguments; the code's res_scale is without effect."""
+    channels = state["head.0.weight"].shape[0]
+    return {
+        "scale": upscaling(state, channels),
+        "channels": channels,
+        "num_groups": count(state, "body.*.body.0.body.0.weight"),
+        "num_blocks": count(state, "body.0.body.*.body.0.weight"),
+        "reduction": channels // state["body.0.body.0.body.3.conv_du.0.weight"].shape[0],
+    }
+
+
+def _authors_names(state: State, options: Options) -> dict[str, str | None]:
+    groups = count(state, "body.*.body.0.body.0.weight")
+    blocks = count(state, "body.0.body.*.body.0.weight")
+    return {
+        **HEAD_AND_TAIL,
+        "body.*.body.*.body.0": "blocks.*.blocks.*.conv1",
+        "body.*.body.*.body.2": "blocks.*.blocks.*.conv2",
+        "body.*.body.*.body.3.conv_du.0": "blocks.*.blocks.*.squeeze",
+        "body.*.body.*.body.3.conv_du.2": "blocks.*.blocks.*.excite",
+        f"body.*.body.{blocks}": "blocks.*.conv",
+        f"body.{groups}": "body_end",
+    }
+
+
+_BASICSR_STAGES = ("upsample.0", "upsample.2")
+
+
+def _basicsr_arguments(state: State, options: Options) -> dict[str, Any]:
+    """Arguments; the code's res_scale is 1 in its published models."""
+    if options.res_scale not in (None, 1):
+        raise ValueError(f"an RCAN with res_scale={options.res_scale} cannot be imported, only 1")
+    channels = state["conv_first.weight"].shape[0]
+    squeeze = state["body.0.residual_group.0.rcab.3.attention.1.weight"]
+    return {
+        "scale": upscaling(state, channels, _BASICSR_STAGES),
+        "channels": channels,
+        "num_groups": count(state, "body.*.conv.weight"),
+        "num_blocks": count(state, "body.0.residual_group.*.rcab.0.weight"),
+        "reduction": channels // squeeze.shape[0],
+    }
+
+
+def _basicsr_names(state: State, options: Options) -> dict[str, str | None]:
+    group = "body.*.residual_group.*.rcab"
+    return {
+        "conv_first": "stem",
+        f"{group}.0": "blocks.*.blocks.*.conv1",
+        f"{group}.2": "blocks.*.blocks.*.conv2",
+        f"{group}.3.attention.1": "blocks.*.blocks.*.squeeze",
+        f"{group}.3.attention.3": "blocks.*.blocks.*.excite",
+        "body.*.conv": "blocks.*.conv",
+        "conv_after_body": "body_end",
+        "conv_last": "output",
+        **{stage: f"upsampler.{number}.conv" for number, stage in enumerate(_BASICSR_STAGES)},
+    }
+
+
 @MODELS.register_module()
 class RCAN(Backbone):
     """RCAN: residual groups of channel-attention blocks.
@@ -89,6 +149,35 @@ class RCAN(Backbone):
         options: ``rgb_mean``, ``compact``, ``aggregator``, ``aggregate_after``, ``init_cfg``: see
             `Backbone`.
     """
+
+    foreign = (
+        Foreign(
+            "RCAN's authors",
+            (
+                "head.0.weight",
+                "body.0.body.0.body.0.weight",
+                "body.0.body.0.body.3.conv_du.0.weight",
+                "tail.0.0.weight",
+            ),
+            _authors_arguments,
+            _authors_names,
+            white=255,
+        ),
+        Foreign(
+            "BasicSR's RCAN",
+            (
+                "conv_first.weight",
+                "body.0.residual_group.0.rcab.0.weight",
+                "body.0.residual_group.0.rcab.3.attention.1.weight",
+                "conv_after_body.weight",
+                "upsample.0.weight",
+            ),
+            _basicsr_arguments,
+            _basicsr_names,
+            white=255,
+            options=("res_scale",),
+        ),
+    )
 
     def __init__(
         self,
