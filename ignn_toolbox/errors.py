@@ -11,9 +11,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 HOW_TO_SEE = "IGNN_DEBUG=1 shows the trace"
@@ -58,30 +56,38 @@ def describe(error: BaseException) -> str:
         error: Caught with its traceback; also one that came out of a data loader's worker.
     """
     worker = _from_worker(error)
-    message, frames = worker if worker else (_message(error), list(_frames(error.__traceback__)))
-    users = [frame for frame in frames if frame.is_users]
+    message, lines = worker if worker else (_message(error), frames(error))
+    users = [line for line in lines if line.is_users]
     if users:
         return f"{_named(error, message)} ({HOW_TO_SEE}); {users[-1]}"
-    if _says_it_all(error, frames):
+    if says_it_all(error, lines):
         return message
-    ours = [frame for frame in frames if frame.is_ours]
+    ours = [line for line in lines if line.is_ours]
     place = f"; {ours[-1]}" if ours else ""
     return f"{_named(error, message)} ({HOW_TO_SEE}){place}"
 
 
-def _frames(trace: TracebackType | None) -> Iterator[Frame]:
+def frames(error: BaseException) -> list[Frame]:
+    """Return the lines that an error came through, the one that raised it last."""
+    found, trace = [], error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         raises = code.co_code[trace.tb_lasti] == _RAISE
-        yield Frame(code.co_filename, trace.tb_lineno, raises)
+        found.append(Frame(code.co_filename, trace.tb_lineno, raises))
         trace = trace.tb_next
+    return found
 
 
-def _says_it_all(error: BaseException, frames: list[Frame]) -> bool:
-    """Whether the error was raised here on purpose, or is the system's own word."""
+def says_it_all(error: BaseException, lines: list[Frame]) -> bool:
+    """Whether an error was raised in this package on purpose, or is the system's own word.
+
+    Args:
+        error: The error.
+        lines: Its `frames`.
+    """
     if isinstance(error, OSError) and error.errno is not None:
         return True
-    on_purpose = bool(frames) and frames[-1].is_ours and frames[-1].raises
+    on_purpose = bool(lines) and lines[-1].is_ours and lines[-1].raises
     return on_purpose and not isinstance(error, AssertionError)
 
 
@@ -102,17 +108,18 @@ def _from_worker(error: BaseException) -> tuple[str, list[Frame]] | None:
     head, found, trace = str(error).partition("Original Traceback (most recent call last):\n")
     if not found or " in DataLoader worker process" not in head:
         return None
-    frames, last = [], ""
+    came_through, last = [], ""
     lines = trace.rstrip().splitlines()
     for number, line in enumerate(lines):
         place = re.match(r'  File "(.+)", line (\d+), in ', line)
         if place:
             statement = lines[number + 1].strip() if number + 1 < len(lines) else ""
-            frames.append(Frame(place[1], int(place[2]), statement.startswith("raise ")))
+            raises = statement.startswith("raise ")
+            came_through.append(Frame(place[1], int(place[2]), raises))
             last = ""
         elif not line.startswith(" "):
             last = last or line
-    return last.partition(": ")[2] or last, frames
+    return last.partition(": ")[2] or last, came_through
 
 
 def _installed() -> set[str]:

@@ -38,7 +38,7 @@ from ..registry import MODELS
 from ..zoo.paths import configs_dir
 from ..zoo.warm_start import find_checkpoint
 from .checkpoint import training_checkpoints
-from .config import load_config
+from .config import load_config, named_places
 from .preflight import check_training
 from .resume import config_changes, plain, run_digest
 
@@ -212,7 +212,7 @@ def _variant(
     checkpoint = changes.pop("checkpoint", None)
     beside = file.parent / base
     config = load_config(beside if beside.is_file() else base, changes, data_root=data_root)
-    with torch.device("meta"):
+    with torch.device("meta"), named_places(config):
         MODELS.build(config.model)
     weights = None
     if checkpoint is not None:

@@ -34,17 +34,23 @@ class TrainingLog(LogProcessor):
         tag = dict(scalars)
         if mode != "train":
             return tag, f"{mode} {batch_idx + 1}/{len(runner_loader(runner, mode))}"
-        seconds, wait = scalars.pop("time"), scalars.pop("data_time")
         done = runner.iter + 1
-        remaining = datetime.timedelta(seconds=round(runner.message_hub.get_info("eta")))
         memory = peak_memory_mib()
-        tag |= {"iter": done, "memory": memory or 0, "iterations_per_second": 1 / seconds}
+        tag |= {"iter": done, "memory": memory or 0}
+        speed = []
+        if "time" in scalars:  # of the hook IterationTimer
+            seconds, wait = scalars.pop("time"), scalars.pop("data_time")
+            remaining = datetime.timedelta(seconds=round(runner.message_hub.get_info("eta")))
+            tag |= {"iterations_per_second": 1 / seconds}
+            speed = [
+                f"{1 / seconds:.3g} it/s",
+                f"eta {remaining}",
+                f"data {100 * wait / seconds:.0f} %",
+            ]
         figures = [f"lr {scalars.pop('lr'):.2e}" if "lr" in scalars else ""]
         scalars = {key: value for key, value in scalars.items() if not key.endswith("lr")}
         figures += [f"{name} {value:.4g}" for name, value in scalars.items()]
-        figures += [f"{1 / seconds:.3g} it/s", f"eta {remaining}"]
-        figures += [f"{memory} MiB"] if memory is not None else []
-        figures += [f"data {100 * wait / seconds:.0f} %"]
+        figures += [*speed[:2], f"{memory} MiB" if memory is not None else "", *speed[2:]]
         width = len(str(runner.max_iters))
         head = f"[{done:>{width}}/{runner.max_iters}]"
         return tag, "  ".join([head, *filter(None, figures)])

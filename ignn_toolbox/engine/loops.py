@@ -41,7 +41,7 @@ class IterationTrainLoop(BaseLoop):
     ) -> None:
         for name, value in (("max_iters", max_iters), ("val_interval", val_interval)):
             if not isinstance(value, int) or value < 1:
-                raise ValueError(f"train_cfg.{name} must be a positive whole number, got {value}")
+                raise ValueError(f"{name} must be a positive whole number, got {value}")
         super().__init__(runner, dataloader)
         if not isinstance(self.dataloader.sampler, IterationSampler):
             raise ValueError(

@@ -13,12 +13,11 @@ from mmengine.registry import init_default_scope
 from ..evaluation.results import Results, write_results
 from ..files import sha256
 from ..registry import DATASETS, MODELS
-from .config import network_scale
+from .config import named_places, network_scale
 from .distributed import finish, launch
+from .preflight import check_test
 from .runner import TrainingRunner
 from .train import prepare_run
-
-_SECTIONS = ("test_dataloader", "test_evaluator", "test_cfg")
 
 
 def test(
@@ -50,9 +49,7 @@ def test(
         ValueError: The config has no test sections, or the checkpoint is missing or does not fit.
         OSError: ``out_dir`` cannot be written.
     """
-    missing = [key for key in _SECTIONS if key not in config]
-    if missing:
-        raise ValueError(f"the config has no {', '.join(missing)}, which a test needs")
+    check_test(config)
     weights = _weights(checkpoint, config)
     stem = Path(config.filename).stem if config.filename else "model"
     prepare_run(config, out_dir or Path("work_dirs", stem, "test"))
@@ -63,10 +60,11 @@ def test(
             metric["save_dir"] = str(Path(config.work_dir, "images"))
     try:
         launch(launcher, config)
-        runner = TrainingRunner.from_cfg(config)
-        for notice in absent:
-            runner.logger.warning(f"Left out: {notice}")
-        runner.test()
+        with named_places(config):
+            runner = TrainingRunner.from_cfg(config)
+            for notice in absent:
+                runner.logger.warning(f"Left out: {notice}")
+            runner.test()
         if not is_main_process():
             del runner
             return None
@@ -90,7 +88,7 @@ def test(
 def _weights(checkpoint: str | Path | None, config: Config) -> dict[str, str]:
     """Path and digest of the weights; nothing for a model without any to learn."""
     if checkpoint is None:
-        with torch.device("meta"):
+        with torch.device("meta"), named_places(config):
             model = MODELS.build(config.model)
         if any(parameter.requires_grad for parameter in model.parameters()):
             raise ValueError(f"{config.filename} describes a model to train; name a checkpoint")
@@ -112,13 +110,14 @@ def keep_present_sets(config: Config) -> list[str]:
     """
     init_default_scope(config.get("default_scope", "ignn_toolbox"))
     present, absent = [], []
-    for loader in _each(config.test_dataloader):
-        try:
-            DATASETS.build(loader["dataset"])
-        except FileNotFoundError as error:
-            absent.append(f"{loader['dataset'].get('name', 'a set')}: {error}")
-        else:
-            present.append(loader)
+    with named_places(config):
+        for loader in _each(config.test_dataloader):
+            try:
+                DATASETS.build(loader["dataset"])
+            except FileNotFoundError as error:
+                absent.append(f"{loader['dataset'].get('name', 'a set')}: {error}")
+            else:
+                present.append(loader)
     if not present:
         listed = "".join(f"\n  {notice}" for notice in absent)
         raise FileNotFoundError(

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
+from .config import named_places
 from .distributed import finish, launch
 from .hooks import InterruptHook
 from .preflight import check_training
@@ -63,10 +64,11 @@ def train(
         config.load_from = str(resume)
     try:
         launch(launcher, config)
-        runner = TrainingRunner.from_cfg(config)
-        runner.allow_config_change = allow_config_change
-        _tell_batch(runner, config)
-        runner.train()
+        with named_places(config):
+            runner = TrainingRunner.from_cfg(config)
+            runner.allow_config_change = allow_config_change
+            _tell_batch(runner, config)
+            runner.train()
         return TrainingResult(
             work_dir=Path(runner.work_dir),
             iterations=runner.iter,
@@ -103,6 +105,7 @@ def _tell_batch(runner: TrainingRunner, config: Config) -> None:
     batch = config.train_dataloader.batch_size
     accumulated = config.optim_wrapper.get("accumulative_counts", 1)
     whole = batch * get_world_size() * accumulated
+    rate = config.optim_wrapper.optimizer.get("lr", "the optimizer's own")
     scaling = config.get("auto_scale_lr") or {}
     rule = (
         f"scaled linearly from batch {scaling['base_batch_size']}"
@@ -111,7 +114,7 @@ def _tell_batch(runner: TrainingRunner, config: Config) -> None:
     )
     runner.logger.info(
         f"An update takes {whole} samples: {get_world_size()} processes x {batch} x "
-        f"{accumulated} accumulated; learning rate {config.optim_wrapper.optimizer.lr:g}, {rule}"
+        f"{accumulated} accumulated; learning rate {rate}, {rule}"
     )
 
 

@@ -149,8 +149,8 @@ def find_config(name_or_path: str | Path) -> Path:
     if text in models:
         return models[text].config
     path = Path(name_or_path)
-    if path.suffix == ".py" and path.is_file():
-        return path
+    if path.suffix in (".py", ".json", ".yaml", ".yml") and path.is_file():
+        return path  # the reader refuses what is no Python file, by name
     configs = bundled_configs()
     if path.stem in configs and path.suffix in ("", ".py") and len(path.parts) == 1:
         return configs[path.stem]

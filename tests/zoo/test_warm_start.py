@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ignn_toolbox.engine.config_check import check_config
+from ignn_toolbox.engine.config import check_config
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.zoo.warm_start import warm_start
 
