@@ -8,8 +8,7 @@ import torch
 from mmengine.config import Config
 
 from ..checkpoint import load_checkpoint, load_weights
-from ..engine.config import load_config
-from ..engine.config_check import check_config
+from ..engine.config import check_config, load_config, named_places
 from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..stored_model import build_stored, config_to_store, stored_config, stored_metrics
@@ -82,7 +81,8 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     name = named.filename or "the config"
     if not isinstance(named.get("model"), dict):
         raise ValueError(f"{name} describes no model")
-    restorer = MODELS.build(named.model)
+    with named_places(named):
+        restorer = MODELS.build(named.model)
     _check_restorer(restorer, name)
     metrics = {}
     if checkpoint is not None:
