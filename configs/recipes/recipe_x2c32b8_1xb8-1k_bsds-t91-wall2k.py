@@ -7,6 +7,6 @@ _base_ = [
     "../_base_/runtime/default.py",
 ]
 model = dict(network=dict(init_cfg=dict(type="Pretrained", checkpoint="edsr_tiny_x2")))
-test_dataloader = {{_base_.val_dataloader}}
+test_dataloader = _base_.val_dataloader
 test_evaluator = dict(type="SRMetric")
 test_cfg = dict(type="MultiTestLoop")

@@ -9,6 +9,7 @@ chain they arose.
 """
 
 import ast
+import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def _merged(tree: ast.Module, path: Path, bases: ConfigDict, places: dict[str, s
     except (Exception, SystemExit) as error:
         raise _unreadable(path, *_where_and_why(error, path)) from error
     own = {
-        name: value
+        name: copy.deepcopy(value)  # it may be a part of a base
         for name, value in space.items()
         if not name.startswith("__")
         and name != "_base_"
