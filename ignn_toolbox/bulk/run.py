@@ -10,11 +10,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import describe
 from ..files import write_whole
-from ..images import SUFFIXES, Picture, check_writable_as, decode_picture, encode_picture
+from ..images import (
+    SUFFIXES,
+    Picture,
+    as_writable,
+    decode_picture,
+    encode_picture,
+    read_stream,
+)
 from ..images.walk import kind_of_special
 from .journal import DONE, FAILED, SKIPPED, Stamp, StopRun
 from .worklist import OURS, SAME, Job, OutputFolder
@@ -186,7 +193,7 @@ def _read(job: Job, options: WriteOptions, max_pixels: int) -> _Source:
     _check_target(job, options)
     stamp = None
     if job.source is None:
-        picture = decode_picture(_read_stream(), job.name, max_pixels)
+        picture = read_stream(_standard_input(), job.name, max_pixels)
     else:
         stamp = Stamp.of(job.source)
         content = _read_file(job.source)
@@ -221,10 +228,10 @@ def _read_file(path: Path) -> bytes:
         raise IsADirectoryError(f"{path} is a folder, not a picture") from None
 
 
-def _read_stream() -> bytes:
+def _standard_input() -> BinaryIO:
     if sys.stdin is None:
         raise ValueError("standard input is closed; name a file")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer
 
 
 def _write_stream(data: bytes) -> None:
@@ -239,9 +246,9 @@ def _restore(
     try:
         source = reading.result()
         picture = source.picture
-        height, width, channels = picture.pixels.shape
+        height, width, _ = picture.pixels.shape
         size = target.as_stored(picture.orientation).size(height, width, inferencer.scale)
-        check_writable_as(channels, size, picture.format, job.name)
+        picture = as_writable(picture, picture.format, size, job.name)
         return replace(source, picture=inferencer.restore_picture(picture, target))
     except Exception as error:
         return error

@@ -1,12 +1,16 @@
-"""Pictures in and out: one room for training data, evaluation, inference and the page."""
+"""Pictures in and out: one room for training data, evaluation, inference and the page.
+
+One table of kinds and suffixes (`FORMATS`, `SUFFIXES`), one limit (`MAX_PIXELS`), one decoder and
+one encoder: `read_picture` and `encode_picture` for pictures as users have them, `read_image` and
+`write_image` for arrays of 8 bits. Tensors are made by `ignn_toolbox.images.convert`.
+"""
 
 from .formats import FORMATS, SUFFIXES
-from .picture import Picture
+from .picture import Picture, PictureError, TooLargeError
 from .pixels import as_rgb, checked_array, fill_transparent, to_8_bits, upright
-from .read import MAX_PIXELS, decode_picture, read_picture
-from .rgb import read_image, write_image
+from .read import MAX_PIXELS, decode_picture, read_image, read_picture, read_stream
 from .walk import list_images
-from .write import DEFAULT_QUALITY, check_writable_as, encode_picture, write_new
+from .write import DEFAULT_QUALITY, as_writable, encode_picture, write_image, write_new
 
 __all__ = [
     "DEFAULT_QUALITY",
@@ -14,8 +18,10 @@ __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
     "Picture",
+    "PictureError",
+    "TooLargeError",
     "as_rgb",
-    "check_writable_as",
+    "as_writable",
     "checked_array",
     "decode_picture",
     "encode_picture",
@@ -23,6 +29,7 @@ __all__ = [
     "list_images",
     "read_image",
     "read_picture",
+    "read_stream",
     "to_8_bits",
     "upright",
     "write_image",

@@ -1,11 +1,34 @@
-"""A decoded picture."""
+"""A decoded picture, and the errors of files that are none."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 ORIENTATION_TAG = 0x0112
+
+
+class PictureError(ValueError):
+    """A file is no picture, is damaged, or is of a kind that is not taken."""
+
+    def about(self, subject: str) -> "PictureError":
+        """Return the same error with the name of what it is about before its words."""
+        named = copy.copy(self)
+        named.args = (f"{subject} {self}",)
+        return named
+
+
+class TooLargeError(PictureError):
+    """A picture has more pixels than are let in.
+
+    Attributes:
+        width: Its width.
+        height: Its height.
+    """
+
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -15,16 +38,22 @@ class Picture:
     Attributes:
         pixels: ``(H, W, C)`` as stored in the file, before any rotation that EXIF asks for
             (TIFF files are turned when they are read); uint8 or uint16; C is 1 (grey), 2 (grey and
-            alpha), 3 (RGB) or 4 (RGB and alpha).
-        format: ``png``, ``jpg``, ``webp``, ``tiff`` or ``bmp``.
+            alpha), 3 (RGB) or 4 (RGB and alpha). Alpha is not multiplied into the colours.
+        format: A key of `ignn_toolbox.images.FORMATS`.
         exif: The EXIF block without its record of the size, orientation included.
         icc_profile: The colour profile.
+        resolution: Pixels per inch, across and down.
+        chunks: What else a PNG file says, kind and content of each chunk: gamma, primaries, text.
+        notes: What was changed or left behind, one phrase each.
     """
 
     pixels: np.ndarray
     format: str
     exif: bytes | None = None
     icc_profile: bytes | None = None
+    resolution: tuple[float, float] | None = None
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def orientation(self) -> int:

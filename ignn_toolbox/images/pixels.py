@@ -51,6 +51,37 @@ def as_rgb(pixels: np.ndarray) -> np.ndarray:
     return np.array(colour)
 
 
+def divided_by_alpha(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Take out alpha that was multiplied into colours, rounded.
+
+    Args:
+        colour: ``(H, W, C)`` unsigned.
+        alpha: ``(H, W, 1)`` of the same dtype; where it is 0 the colour is 0.
+    """
+    largest = np.iinfo(colour.dtype).max
+    divisor = np.maximum(alpha, 1).astype(np.uint32)
+    whole = np.minimum((colour * np.uint32(largest) + divisor // 2) // divisor, largest)
+    return np.where(alpha > 0, whole, 0).astype(colour.dtype)
+
+
+def over_background(pixels: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
+    """Lay a picture with transparency over a colour, rounded.
+
+    Args:
+        pixels: ``(H, W, 2)`` or ``(H, W, 4)``, uint8 or uint16.
+        background: Red, green, blue, 0 to 255.
+
+    Returns:
+        ``(H, W, 1)`` where both are grey, else ``(H, W, 3)``.
+    """
+    largest = np.iinfo(pixels.dtype).max
+    grey = pixels.shape[2] == 2 and len(set(background)) == 1
+    behind = np.array(background[: 1 if grey else 3], np.uint32) * (largest // 255)
+    colour, alpha = pixels[:, :, :-1].astype(np.uint32), pixels[:, :, -1:].astype(np.uint32)
+    mixed = (colour * alpha + behind * (largest - alpha) + largest // 2) // largest
+    return mixed.astype(pixels.dtype)
+
+
 def fill_transparent(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Gives fully transparent pixels the colour of the nearest pixel that can be seen.
 

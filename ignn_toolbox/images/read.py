@@ -1,31 +1,35 @@
-"""Reading pictures as users have them: depth, grey, alpha, colour profile and orientation kept."""
+"""Reading picture files: as users have them, or as 8-bit RGB for training and evaluation."""
 
 import io
-import threading
+import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import BmpImagePlugin
 
-from .picture import Picture
+from ..text import shown
+from .colour import pixels_of
+from .formats import kind_of
+from .jpeg import read_jpeg
+from .picture import Picture, PictureError, TooLargeError
+from .pixels import upright
+from .png import read_png
+from .tiff import read_tiff
+from .walk import kind_of_special
+from .webp import read_webp
 
 MAX_PIXELS = 100_000_000
 
-_DECODERS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-_FORMATS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp"}
-_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "YCbCr": "RGB"}
-# Sizes that EXIF repeats; after upscaling they would be wrong.
-_STALE_TAGS = (0x0100, 0x0101)
-_STALE_EXIF_TAGS = (0xA002, 0xA003)
-_EXIF_IFD = 0x8769
-# Pillow has one pixel limit for the whole process; it is lifted only while a header is read.
-_PILLOW_LIMIT = threading.Lock()
+_KINDS = ", ".join(("PNG", "JPEG", "WebP", "TIFF", "BMP"))
+_BYTES_A_PIXEL = 16  # more than any sound file needs
+_MOST_BESIDE = 2**27  # of profiles, text, previews
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def read_picture(source: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Reads one picture file.
+    """Read one picture file: depth, grey, alpha, colour profile and orientation are kept.
 
     Args:
         source: A PNG, JPEG, WebP, TIFF or BMP file; its content counts, not its name.
@@ -34,121 +38,156 @@ def read_picture(source: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         FileNotFoundError: There is no such file.
         OSError: It cannot be read (permission, a directory).
-        ValueError: It is empty, damaged, truncated, too large, animated, or of a kind that could
-            not be written back unchanged (CMYK, 32 bits a channel).
+        PictureError: It is empty, damaged, truncated, animated, of another kind, or no file but a
+            pipe or device.
+        TooLargeError: It has more than ``max_pixels``.
     """
-    path = Path(source)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory, not a picture")
-    return decode_picture(path.read_bytes(), str(path), max_pixels)
+    try:
+        return _read(Path(source), max_pixels)
+    except PictureError as error:
+        raise error.about(shown(source)) from error
+
+
+def read_stream(stream: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Read one picture to the end of a stream; see `read_picture`."""
+    data = stream.read(_most_bytes(max_pixels) + 1)
+    return decode_picture(data, name, max_pixels)
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decodes the bytes of a picture file; ``name`` is used in messages.
+    """Decode the bytes of a picture file.
+
+    Args:
+        data: All of the file.
+        name: What messages call it.
+        max_pixels: As in `read_picture`.
 
     Raises:
-        ValueError: As :func:`read_picture`.
+        PictureError: As `read_picture`; the message begins with the name.
+        TooLargeError: As `read_picture`.
     """
+    try:
+        return _decode(data, max_pixels)
+    except PictureError as error:
+        raise error.about(shown(name)) from error
+
+
+def read_image(
+    path: str | Path, notes: list[str] | None = None, *, channels: int = 3
+) -> np.ndarray:
+    """Read an 8-bit image upright, as RGB or as grey.
+
+    Grey is repeated to three channels or colour is turned into grey (ITU-R BT.601, rounded), alpha
+    is dropped.
+
+    Args:
+        path: The file.
+        notes: A list to which is appended what was changed (grey, alpha), if anything.
+        channels: 3 for RGB, 1 for grey.
+
+    Returns:
+        Array ``(H, W, channels)``, uint8.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        PictureError: As `read_picture`; or the file holds more than 8 bits a channel.
+    """
+    try:
+        picture = _read(Path(path), MAX_PIXELS)
+        if picture.pixels.dtype != np.uint8:
+            bits = picture.pixels.dtype.itemsize * 8
+            raise PictureError(f"has {bits} bits a channel, and 8 are needed: convert it")
+    except PictureError as error:
+        raise error.about(f"{shown(path)} cannot be read as an image: it") from error
+    pixels = upright(picture.pixels, picture.orientation)
+    said = list(picture.notes)
+    if pixels.shape[2] in (2, 4):
+        opaque = (pixels[:, :, -1] == 255).all()
+        said.append("opaque alpha dropped" if opaque else "alpha with transparency dropped")
+        pixels = pixels[:, :, :-1]
+    if pixels.shape[2] < channels:
+        said.append("grey, repeated to RGB")
+        pixels = pixels.repeat(channels, axis=2)
+    elif pixels.shape[2] > channels:
+        said.append("colour, turned into grey")
+        pixels = np.rint(pixels @ _LUMA).astype(np.uint8)[:, :, None]
+    if notes is not None:
+        notes += said
+    return np.ascontiguousarray(pixels)
+
+
+def _read(path: Path, max_pixels: int) -> Picture:
+    """As `read_picture`, with words that follow the name in the messages of `PictureError`."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{shown(path)} does not exist") from None
+    except (OSError, ValueError) as error:  # too long, a link to itself, a null byte
+        raise OSError(f"{shown(path)} cannot be opened: {shown(error)}") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(f"{shown(path)} is a directory, not a picture")
+    if kind := kind_of_special(path):  # reading a pipe may wait for ever, a device give no end
+        raise PictureError(f"is {kind}, not a picture file")
+    if status.st_size > _most_bytes(max_pixels):
+        raise _too_long(max_pixels)
+    return _decode(path.read_bytes(), max_pixels)
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    """As `decode_picture`, with words that follow the name in the messages of `PictureError`."""
+
+    def admit(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            error = TooLargeError(
+                f"has {width}x{height} = {width * height:,} pixels, the limit is {max_pixels:,}; "
+                "raise it (max_pixels, --max-pixels) if you trust the file"
+            )
+            error.width, error.height = width, height
+            raise error
+
     if not data:
-        raise ValueError(f"{name} is empty (0 bytes)")
+        raise PictureError("is empty (0 bytes)")
+    if len(data) > _most_bytes(max_pixels):
+        raise _too_long(max_pixels)
+    kind = kind_of(data)
+    if kind is None:
+        raise PictureError(f"is not a picture that can be read ({_KINDS})")
+    if kind not in _READERS:
+        raise PictureError(f"is of the kind {kind}; convert it to one of {_KINDS}")
     try:
-        image = _open(data)
-        frames = _frames(image)
-    except UnidentifiedImageError:
-        raise ValueError(
-            f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP)"
-        ) from None
-    except Exception as error:  # damaged headers fail in many ways inside Pillow
-        raise ValueError(f"{name} cannot be decoded: {error}") from error
-    _check_kind(image, frames, name, max_pixels)
-    try:
-        pixels = _pixels(image, data)
+        return _READERS[kind](data, admit)
+    except PictureError:
+        raise
     except Exception as error:  # damaged files fail in many ways inside the decoders
-        raise ValueError(f"{name} is truncated or damaged: {error}") from error
-    return Picture(
-        pixels if pixels.ndim == 3 else pixels[:, :, None],
-        _FORMATS[str(image.format)],
-        _exif(image),
-        image.info.get("icc_profile"),
+        reason = shown(error) or type(error).__name__
+        raise PictureError(f"is truncated or damaged: {reason}") from error
+
+
+def _most_bytes(max_pixels: int) -> int:
+    return _MOST_BESIDE + _BYTES_A_PIXEL * max_pixels
+
+
+def _too_long(max_pixels: int) -> PictureError:
+    return PictureError(
+        f"has more than {_most_bytes(max_pixels):,} bytes, which no picture of {max_pixels:,} "
+        "pixels needs"
     )
 
 
-def _open(data: bytes) -> Image.Image:
-    with _PILLOW_LIMIT:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(io.BytesIO(data), formats=_DECODERS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _read_bmp(data: bytes, admit: Callable[[int, int], None]) -> Picture:
+    image = BmpImagePlugin.BmpImageFile(io.BytesIO(data))
+    admit(*image.size)
+    notes: list[str] = []
+    pixels, _ = pixels_of(image, None, notes)
+    across, down = image.info.get("dpi", (0.0, 0.0))
+    resolution = (across, down) if across > 0 and down > 0 else None
+    return Picture(pixels, "bmp", resolution=resolution, notes=tuple(notes))
 
 
-def _frames(image: Image.Image) -> int:
-    # Phone cameras add previews to JPEG files as further frames (MPO); the first is the photo.
-    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-
-
-def _check_kind(image: Image.Image, frames: int, name: str, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ValueError(
-            f"{name} has {width}x{height} = {width * height:,} pixels, the limit is "
-            f"{max_pixels:,}; raise it (max_pixels, --max-pixels) if you trust the file"
-        )
-    if frames > 1:
-        raise ValueError(f"{name} is animated or has several pages ({frames}); split it first")
-    if image.format == "GIF":
-        raise ValueError(f"{name} is a GIF, which cannot hold the result; convert it to PNG")
-    if image.mode == "CMYK":
-        raise ValueError(f"{name} is CMYK; convert it to RGB with its colour profile first")
-    if image.mode not in _MODES and image.mode != "P" and not image.mode.startswith("I;16"):
-        raise ValueError(
-            f"{name} has colour mode {image.mode}; grey or RGB of 8 or 16 bits is needed"
-        )
-
-
-def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
-    layout = _stored_layout(image)
-    image.load()  # also for 16 bits, where it only serves to notice damage: OpenCV does not
-    if "16" in layout:
-        return _deep_pixels(data, has_grey=layout.startswith("LA"))
-    if image.mode == "P" or "transparency" in image.info:
-        grey = image.mode in ("1", "L")
-        clear = image.has_transparency_data
-        return np.asarray(image.convert("LA" if grey else "RGBA" if clear else "RGB"))
-    return np.asarray(image.convert(_MODES[image.mode]))
-
-
-def _stored_layout(image: Any) -> str:
-    """Pillow's name of the channels as stored, such as ``RGB;16B``; known before loading."""
-    details = image.tile[0][3] if image.tile else image.mode
-    return str(details[0] if isinstance(details, tuple) else details)
-
-
-def _deep_pixels(data: bytes, has_grey: bool) -> np.ndarray:
-    # Pillow reduces 16-bit colour to 8 bits.
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    if pixels is None or pixels.dtype != np.uint16:
-        raise ValueError("OpenCV cannot decode this 16-bit file")
-    if pixels.ndim == 2:
-        return pixels
-    if has_grey:
-        return np.ascontiguousarray(pixels[:, :, [0, 3]])
-    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-
-
-def _exif(image: Image.Image) -> bytes | None:
-    if image.format == "TIFF":  # both decoders have turned it upright; the rest is its structure
-        return None
-    try:
-        exif = image.getexif()
-        for tag in _STALE_TAGS:
-            exif.pop(tag, None)
-        if _EXIF_IFD in exif:
-            for tag in _STALE_EXIF_TAGS:
-                exif.get_ifd(_EXIF_IFD).pop(tag, None)
-        return exif.tobytes() if len(exif) else None
-    except Exception:  # a damaged EXIF block is no reason to refuse the picture
-        return None
+_READERS: Mapping[str | None, Callable[[bytes, Callable[[int, int], None]], Picture]] = {
+    "png": read_png,
+    "jpg": read_jpeg,
+    "webp": read_webp,
+    "tiff": read_tiff,
+    "bmp": _read_bmp,
+}

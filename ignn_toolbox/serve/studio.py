@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..files import write_bytes
-from ..images import Picture, as_rgb, encode_picture, read_picture, upright
+from ..images import Picture, TooLargeError, as_rgb, decode_picture, encode_picture, upright
 from ..images.convert import to_array, to_tensor
 from ..ops import imresize
 from ..restore import SRInferencer
 from ..restore.inferencer import Target
+from ..text import shown
 from ..visualization.figures import draw_query, save_figure
 from ..visualization.inspection import look_up
 from ..zoo import zoo_models
@@ -122,14 +123,12 @@ class Studio:
                 f"The file has {size / 2**20:.1f} MB; this page takes {self.limits.megabytes:g} MB."
             )
         try:
-            picture = read_picture(path, self.limits.pixels)
-        except ValueError as error:
-            text = str(error).replace(str(path), path.name)
-            if "pixels, the limit is" in text:
-                text = text.split(" = ")[0] + (
-                    f" pixels; this page takes {self.limits.megapixels:g} megapixels."
-                )
-            raise ValueError(text) from error
+            picture = decode_picture(path.read_bytes(), path.name, self.limits.pixels)
+        except TooLargeError as error:
+            raise ValueError(
+                f"{shown(path.name)} has {error.width}x{error.height} pixels; this page takes "
+                f"{self.limits.megapixels:g} megapixels."
+            ) from error
         pixels = upright(picture.pixels, picture.orientation)
         return replace(picture, pixels=pixels, format="png", exif=None)
 

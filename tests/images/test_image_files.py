@@ -60,12 +60,12 @@ def damaged_files() -> dict[str, tuple[bytes, str]]:
     whole = {suffix: cv2.imencode(suffix, RGB)[1].tobytes() for suffix in (".png", ".jpg", ".bmp")}
     whole[".webp"] = cv2.imencode(".webp", RGB, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
     files = {
-        f"cut{share}{suffix}": (data[: int(len(data) * share)], "cut short or damaged")
+        f"cut{share}{suffix}": (data[: int(len(data) * share)], "truncated|damaged")
         for suffix, data in whole.items()
         for share in (0.1, 0.5, 0.98)
     }
-    files["empty.png"] = (b"", "it is empty")
-    files["text.jpg"] = (b"not an image", "cannot be read")
+    files["empty.png"] = (b"", "is empty")
+    files["text.jpg"] = (b"not an image", "not a picture")
     files["deep.png"] = (cv2.imencode(".png", RGB.astype(np.uint16) * 200)[1].tobytes(), "16 bits")
     frames = [Image.fromarray(RGB), Image.fromarray(RGB[::-1].copy())]
     for kind in ("webp", "png"):

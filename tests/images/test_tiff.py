@@ -1,0 +1,272 @@
+"""TIFF files: every layout of samples, and what their tags say that they mean."""
+
+import io
+import itertools
+import re
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from ignn_toolbox.images import Picture, PictureError, decode_picture, encode_picture
+
+SIZE = (45, 37)  # no multiple of a tile
+
+
+def noise(dtype: str, channels: int, size=SIZE) -> np.ndarray:
+    rng = np.random.default_rng(channels)
+    return rng.integers(0, np.iinfo(dtype).max + 1, (*size, channels)).astype(dtype)
+
+
+def tiff(pixels: np.ndarray, photometric: str, **options) -> bytes:
+    """``(H, W, C)`` as tifffile writes it."""
+    if pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    elif options.get("planarconfig") == "separate":
+        pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    else:
+        options["planarconfig"] = "contig"
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, photometric=photometric, metadata=None, **options)
+    return buffer.getvalue()
+
+
+def read(data: bytes) -> np.ndarray:
+    return decode_picture(data, "x").pixels
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    ("channels", "colour"), [(1, "minisblack"), (2, "minisblack"), (3, "rgb"), (4, "rgb")]
+)
+def test_every_layout_of_samples_is_read(dtype: str, channels: int, colour: str) -> None:
+    pixels = noise(dtype, channels)
+    alpha = {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
+    for planar, tile, packed, order in itertools.product(
+        ("contig", "separate"), (None, (16, 32)), (None, "zlib", "zlib, predictor"), "<>"
+    ):
+        options = {"tile": tile, "byteorder": order, **alpha}
+        options |= {"planarconfig": planar} if channels > 1 else {}
+        if packed:
+            options |= {"compression": "zlib", "predictor": "predictor" in packed}
+        if tile is None:
+            options["rowsperstrip"] = 7
+        np.testing.assert_array_equal(
+            read(tiff(pixels, colour, **options)), pixels, str((planar, tile, packed, order))
+        )
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "zstd"])
+def test_pillow_s_compressions_are_read(compression: str) -> None:
+    for dtype, channels in (("uint8", 1), ("uint8", 3), ("uint8", 4), ("uint16", 1)):
+        pixels = noise(dtype, channels)
+        buffer = io.BytesIO()
+        image = Image.fromarray(pixels if channels > 1 else pixels[:, :, 0])
+        image.save(buffer, "TIFF", compression=compression)
+        np.testing.assert_array_equal(read(buffer.getvalue()), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_16_bits_by_opencv_in_lzw_with_its_predictor_are_read(channels: int) -> None:
+    pixels = noise("uint16", channels)
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]
+    data = cv2.imencode(".tiff", pixels[:, :, order], [cv2.IMWRITE_TIFF_COMPRESSION, 5])[
+        1
+    ].tobytes()
+    np.testing.assert_array_equal(read(data), pixels)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_white_that_is_zero_is_turned(dtype: str) -> None:
+    pixels = noise(dtype, 2)
+    largest = np.iinfo(dtype).max
+    np.testing.assert_array_equal(
+        read(tiff(pixels[:, :, :1], "miniswhite")), largest - pixels[:, :, :1]
+    )
+    seen = read(tiff(pixels, "miniswhite", extrasamples=["unassalpha"]))
+    np.testing.assert_array_equal(seen[:, :, 0], largest - pixels[:, :, 0])
+    np.testing.assert_array_equal(seen[:, :, 1], pixels[:, :, 1])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(("channels", "colour"), [(2, "minisblack"), (4, "rgb")])
+def test_alpha_that_was_multiplied_in_is_taken_out(dtype: str, channels: int, colour: str) -> None:
+    largest = np.iinfo(dtype).max
+    pixels = noise(dtype, channels)
+    pixels[:3, :, -1] = 0
+    pixels[3:9, :, -1] = largest
+    share = pixels[:, :, -1:] / largest
+    stored = pixels.copy()
+    stored[:, :, :-1] = np.rint(pixels[:, :, :-1] * share)
+    seen = read(tiff(stored, colour, extrasamples=["assocalpha"]))
+    np.testing.assert_array_equal(seen[:, :, -1], pixels[:, :, -1])
+    np.testing.assert_array_equal(seen[3:9], pixels[3:9])
+    assert (seen[:3, :, :-1] == 0).all()
+    off = np.abs(seen[:, :, :-1].astype(float) - pixels[:, :, :-1]) * share
+    assert off[3:].max() <= 1.0  # half a level of what was stored, and the rounding here
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_channel_of_no_stated_meaning_is_no_transparency(dtype: str) -> None:
+    pixels = noise(dtype, 4)
+    picture = decode_picture(tiff(pixels, "rgb", extrasamples=["unspecified"]), "x")
+    np.testing.assert_array_equal(picture.pixels, pixels[:, :, :3])
+    assert "neither colour nor transparency" in picture.notes[0]
+    pixels = noise(dtype, 6)
+    kinds = ["unspecified", "unassalpha", "unspecified"]
+    picture = decode_picture(tiff(pixels, "rgb", extrasamples=kinds), "x")
+    np.testing.assert_array_equal(picture.pixels, pixels[:, :, [0, 1, 2, 4]])
+    assert len(picture.notes) == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_way_up_is_followed_at_both_depths(dtype: str, orientation: int) -> None:
+    pixels = noise(dtype, 3)
+    options = {"extratags": [(274, 3, 1, orientation, True)]}
+    turned = {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2),
+        6: np.rot90(pixels, -1),
+        7: pixels[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(pixels),
+    }[orientation]
+    data = tiff(pixels, "rgb", resolution=(300, 150), resolutionunit="INCH", **options)
+    picture = decode_picture(data, "x")
+    np.testing.assert_array_equal(picture.pixels, turned)
+    assert picture.resolution == ((300, 150) if orientation < 5 else (150, 300))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels"), [(d, c) for d in ("uint8", "uint16") for c in (1, 2, 3, 4)]
+)
+def test_what_is_written_others_read(dtype: str, channels: int) -> None:
+    pixels = noise(dtype, channels)
+    picture = Picture(pixels, "tiff", icc_profile=b"profile", resolution=(300.0, 150.0))
+    data = encode_picture(picture)
+    flat = pixels if channels > 1 else pixels[:, :, 0]
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)), flat)
+    again = decode_picture(data, "x")
+    np.testing.assert_array_equal(again.pixels, pixels)
+    assert (again.icc_profile, again.resolution) == (b"profile", (300.0, 150.0))
+    assert again.notes == ()
+    if dtype == "uint8" or channels == 1:
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), flat)
+    elif channels != 2:
+        seen = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        order = [2, 1, 0] if channels == 3 else [2, 1, 0, 3]
+        np.testing.assert_array_equal(seen[:, :, order], pixels)
+
+
+def old_files() -> dict[str, tuple[bytes, np.ndarray]]:
+    """Kinds that Pillow decodes here, and the pixels that they hold."""
+    files = {}
+    rgb = Image.fromarray(noise("uint8", 3))
+    for name, image, options in (
+        ("one bit", rgb.convert("1"), {}),
+        ("fax", rgb.convert("1"), {"compression": "group4"}),
+        ("palette", rgb.quantize(16), {}),
+        ("jpeg", rgb, {"compression": "jpeg"}),
+        ("white is zero", rgb.convert("1"), {"tiffinfo": {262: 0}}),
+    ):
+        buffer = io.BytesIO()
+        image.save(buffer, "TIFF", **options)
+        seen = Image.open(io.BytesIO(buffer.getvalue()))
+        pixels = np.asarray(seen.convert("L" if seen.mode == "1" else "RGB"))
+        files[name] = buffer.getvalue(), pixels.reshape(*SIZE, -1)
+    return files
+
+
+@pytest.mark.parametrize("name", old_files())
+def test_what_pillow_decodes_is_read(name: str) -> None:
+    data, pixels = old_files()[name]
+    np.testing.assert_array_equal(read(data), pixels)
+
+
+CUTTABLE = {
+    f"{dtype} {packed}": tiff(
+        noise(dtype, 3), "rgb", compression=None if packed == "raw" else "zlib", rowsperstrip=7
+    )
+    for dtype in ("uint8", "uint16")
+    for packed in ("raw", "deflated")
+} | {name: data for name, (data, _) in old_files().items()}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("name", CUTTABLE)
+def test_every_cut_is_noticed(name: str) -> None:
+    data = CUTTABLE[name]
+    whole = read(data)
+    for cut in (*range(1, 40), *range(40, len(data) - 8, 97)):
+        said = outcome(data[:-cut])
+        if isinstance(said, str):
+            assert re.match("x (is truncated or damaged: .|is not a picture)", said)
+        else:  # pixels come first: they are all there
+            assert "end of the file is missing" in said.notes[0]
+            np.testing.assert_array_equal(said.pixels, whole)
+
+
+def outcome(data: bytes) -> Picture | str:
+    try:
+        return decode_picture(data, "x")
+    except PictureError as error:
+        return str(error)
+
+
+def test_a_strip_that_unpacks_to_too_little_or_much_is_bounded() -> None:
+    small, large = noise("uint16", 3, (8, 8)), np.zeros((3000, 3000, 3), np.uint16)
+    data = bytearray(tiff(large, "rgb", compression="zlib", rowsperstrip=3000))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        places = {tag.code: tag.valueoffset for tag in file.pages[0].tags}
+    for code in (256, 257, 278):  # 54 MB unpacked, for a picture of 8x8
+        data[places[code] : places[code] + 2] = (8).to_bytes(2, "little")
+    assert read(bytes(data)).shape == (8, 8, 3)
+    data = bytearray(tiff(small, "rgb", compression="zlib"))
+    data[places[257] : places[257] + 2] = (80).to_bytes(2, "little")
+    data[places[278] : places[278] + 2] = (80).to_bytes(2, "little")
+    with pytest.raises(PictureError, match="truncated or damaged"):
+        read(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "reason"),
+    [
+        (np.zeros((4, 5, 3), np.float32), {}, "32 bits .floating-point"),
+        (np.zeros((4, 5, 3), np.int16), {}, "16 bits .signed"),
+        (np.zeros((4, 5, 1), np.int8), {}, "8 bits .signed"),
+        (np.zeros((4, 5, 1), np.uint32), {}, "32 bits .unsigned"),
+        (np.zeros((4, 5, 4), np.uint16), {"photometric": "separated"}, "16 bits a channel"),
+        (np.zeros((4, 5, 3), np.uint16), {"photometric": "cielab"}, "16 bits a channel"),
+    ],
+)
+def test_samples_that_would_be_mistaken_are_refused_by_name(pixels, options, reason) -> None:
+    photometric = options.get("photometric") or ("rgb" if pixels.shape[2] == 3 else "minisblack")
+    with pytest.raises(PictureError, match=f"x has .*{reason}"):
+        read(tiff(pixels, photometric))
+
+
+def test_previews_and_masks_are_no_pages() -> None:
+    pixels, buffer = noise("uint16", 3), io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(pixels[::4, ::4], photometric="rgb", subfiletype=1, metadata=None)
+        file.write(pixels, photometric="rgb", metadata=None)
+        file.write(pixels[:, :, 0] > 9, photometric="minisblack", subfiletype=4, metadata=None)
+    np.testing.assert_array_equal(read(buffer.getvalue()), pixels)
+
+
+def test_pages_are_counted_also_in_one_directory() -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for _ in range(3):
+            file.write(noise("uint8", 3), photometric="rgb", metadata=None)
+    with pytest.raises(PictureError, match=r"several pages \(3\)"):
+        read(buffer.getvalue())
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.zeros((4, 8, 9), np.uint8), imagej=True)
+    with pytest.raises(PictureError, match=r"several pages \(4\)"):
+        read(buffer.getvalue())
