@@ -208,16 +208,20 @@ def _schedule(picture: Map, result: Map) -> Schedule:
     stages: list[Pass | Step] = []
 
     def go_over(targets: Iterable[Map]) -> None:
-        """A pass that stores the targets, and what later passes need of the maps in between."""
-        taken = _ancestors(targets, stored)
-        own = set(taken)
+        """Passes that store the targets, and what later passes need of the maps in between."""
         wanted = set(targets)
-        for step in taken:
-            if all(m is picture for m in step.maps):
-                continue  # made anew from the picture, which takes no memory
-            for m in step.outputs:
-                if any(c not in own and c not in done for c in consumers.get(m, [])):
-                    wanted.add(m)
+        taken = _ancestors(wanted, stored)
+        for m in _needed_later(taken, picture, consumers, done):
+            if m in wanted:
+                continue
+            before = set(_ancestors([m], stored))
+            inner = {o for step in before for o in step.outputs if o is not m}
+            if all(c in before for o in inner for c in consumers.get(o, [])):
+                # a pass of its own: what it is made of is let go before the next map is stored
+                go_over([m])
+                go_over(wanted)
+                return
+            wanted.add(m)
         stages.append(Pass(tuple(taken), tuple(m for s in taken for m in s.outputs if m in wanted)))
         stored.update(wanted)
 
@@ -236,6 +240,23 @@ def _schedule(picture: Map, result: Map) -> Schedule:
     if result not in stored:
         go_over([result])
     return Schedule(picture, result, tuple(stages), _last_use(stages, result))
+
+
+def _needed_later(
+    taken: Sequence[Step], picture: Map, consumers: dict[Map, list[Step]], done: set[Step]
+) -> list[Map]:
+    """Maps that some steps make and that others need as well.
+
+    Those made straight from the picture are left out: they are made anew, which takes no memory.
+    """
+    own = set(taken)
+    return [
+        m
+        for step in taken
+        if not all(given is picture for given in step.maps)
+        for m in step.outputs
+        if any(c not in own and c not in done for c in consumers.get(m, []))
+    ]
 
 
 def _ancestors(targets: Iterable[Map], stored: set[Map]) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,12 +68,12 @@ class Axis:
 
     hops: tuple[Hop, ...] = ()
 
-    @property
+    @functools.cached_property
     def scale(self) -> Fraction:
         """Output pixels per input pixel."""
         return math.prod((Fraction(hop.up, hop.down) for hop in self.hops), start=Fraction(1))
 
-    @property
+    @functools.cached_property
     def align(self) -> int:
         """A part of the input must start at a multiple of this, so that its outputs fall on whole
         pixels after every operation."""
