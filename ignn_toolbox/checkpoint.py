@@ -38,6 +38,12 @@ class CheckpointError(ValueError):
     """A checkpoint that is damaged, unsafe, or made for another network."""
 
 
+def meta_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a checkpoint says of itself; nothing where its ``meta`` is of another kind."""
+    meta = checkpoint.get("meta")
+    return meta if isinstance(meta, Mapping) else {}
+
+
 def load_checkpoint(path: str | Path, map_location: Any = "cpu") -> dict[str, Any]:
     """Reads a checkpoint; nothing in the file is executed.
 
@@ -113,13 +119,32 @@ def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], source: 
         source: The file's name, for the message.
 
     Raises:
-        CheckpointError: Lists the weights that are missing, left over or of another shape or kind.
+        CheckpointError: Lists the weights that are missing, left over or of another shape or kind;
+            or names one that is not finite.
     """
     weights = own_weights(checkpoint, source)
     faults = misfits(model.state_dict(), weights, source)
     if faults is not None:
         raise faults
+    check_finite(weights, source)
     model.load_state_dict(weights)
+
+
+def check_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:
+    """Raise for tensors with values that are no numbers: whatever they touch becomes none either.
+
+    Raises:
+        CheckpointError: Names the first, and says how many there are.
+    """
+    bad = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if bad:
+        value = tensors[bad[0]]
+        count = int((~torch.isfinite(value)).sum())
+        others = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
+        raise CheckpointError(
+            f"{source}: {ascii(bad[0])[1:-1]} holds values that are not finite ({count} of "
+            f"{value.numel()}){others}; no result can come of it, take an earlier checkpoint"
+        )
 
 
 def own_weights(checkpoint: Mapping[str, Any], source: str) -> dict[str, torch.Tensor]:

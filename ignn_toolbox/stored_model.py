@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from .checkpoint import CheckpointError, load_weights, misfits, own_weights
+from .checkpoint import CheckpointError, load_weights, meta_of, misfits, own_weights
 from .registry import MODELS, SCOPE
 
 _DEEPEST = 16
@@ -40,8 +40,7 @@ def stored_config(content: Mapping[str, Any], source: str) -> dict[str, Any]:
         CheckpointError: There is none, or it is not what this toolbox writes: it names a component
             that is not registered, a scope, a path to import, or values that no config has.
     """
-    meta = content.get("meta")
-    config = meta.get("config") if isinstance(meta, Mapping) else None
+    config = meta_of(content).get("config")
     if not isinstance(config, Mapping) or not config:
         raise CheckpointError(
             f"{source} does not say which model it belongs to; name the config and pass the file "
@@ -65,8 +64,7 @@ def config_to_store(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def stored_metrics(content: Mapping[str, Any]) -> dict[str, float]:
     """Return the figures in a checkpoint's ``meta``; what is no finite number is left out."""
-    meta = content.get("meta")
-    metrics = meta.get("metrics") if isinstance(meta, Mapping) else None
+    metrics = meta_of(content).get("metrics")
     if not isinstance(metrics, Mapping):
         return {}
     return {

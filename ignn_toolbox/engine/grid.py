@@ -32,7 +32,7 @@ import torch
 import yaml
 from mmengine.config import Config
 
-from ..checkpoint import load_checkpoint
+from ..checkpoint import load_checkpoint, meta_of
 from ..files import did_you_mean
 from ..registry import MODELS
 from ..zoo.paths import configs_dir
@@ -233,7 +233,7 @@ def _variant(
 
 def _check_belongs(file: Path, config: Config, sections: tuple[str, ...] | None) -> None:
     """Raises where a checkpoint's config differs, in the given sections or in all that matter."""
-    meta = load_checkpoint(file)["meta"]
+    meta = meta_of(load_checkpoint(file))
     now = plain(config.to_dict())
     before = meta.get("training_config") or {"model": meta.get("config")}
     if sections is not None:

@@ -23,7 +23,7 @@ _WARM_UP = 20
 class SafeOptimWrapper(OptimWrapper):
     """mmengine's optimizer wrapper with mixed precision on any device and a guard.
 
-    The guard leaves out an update whose loss or gradient norm is not finite, or exceeds
+    The guard leaves out an update whose loss or gradient norm is not finite or, if asked, exceeds
     ``max_ratio`` times its median over the last 100 updates. With several processes all take the
     same decision: it rests on the reduced gradient and on the largest loss among them.
 
@@ -32,7 +32,7 @@ class SafeOptimWrapper(OptimWrapper):
         accumulative_counts: Iterations whose gradients make one update.
         clip_grad: Arguments of ``torch.nn.utils.clip_grad_norm_``; None does not clip.
         precision: ``fp32``, ``bf16`` or ``fp16`` (with loss scaling).
-        max_ratio: Bound of the guard; None turns the guard off.
+        max_ratio: The guard's bound on finite values; None sets none.
         max_skips: Updates in a row that may be left out before training gives up.
 
     Attributes:
@@ -83,10 +83,9 @@ class SafeOptimWrapper(OptimWrapper):
     def update_params(self, loss: torch.Tensor, step_kwargs: Any = None, zero_kwargs: Any = None):
         """Adds the gradients of a loss, and updates the parameters when they are complete."""
         self.skip_reason = None
-        if self.max_ratio is not None:
-            value = float(loss.detach())
-            # A nan must not lose the comparison.
-            self._largest_loss = max(self._largest_loss, math.inf if math.isnan(value) else value)
+        value = float(loss.detach())
+        # Neither nan nor minus infinity may lose the comparison.
+        self._largest_loss = max(self._largest_loss, value if math.isfinite(value) else math.inf)
         super().update_params(loss, step_kwargs, zero_kwargs)
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
@@ -96,8 +95,7 @@ class SafeOptimWrapper(OptimWrapper):
     def step(self, **kwargs: Any) -> None:
         """Clips and applies the accumulated gradients, unless the guard objects."""
         self.scaler.unscale_(self.optimizer)
-        if self.max_ratio is not None:
-            self._judge()
+        self._judge()
         if self.skip_reason is None:
             if self.clip_grad_kwargs:
                 self._clip_grad()

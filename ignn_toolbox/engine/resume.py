@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..checkpoint import CheckpointError, meta_of
+
 # Sections that decide the numbers of a run; the rest (logging, validation, paths) may change.
 _DECISIVE = (
     "auto_scale_lr",
@@ -30,6 +32,8 @@ _INDIFFERENT = frozenset(
     }
 )
 _MISSING = "(not set)"
+_LONGEST = 200
+_MOST_VALUES = 100_000  # of a training's config
 
 
 def check_same_run(meta: Mapping[str, Any], runner: Any, name: str) -> None:
@@ -38,7 +42,7 @@ def check_same_run(meta: Mapping[str, Any], runner: Any, name: str) -> None:
     Raises:
         ValueError: Lists what differs, unless the runner allows a change; then it is logged.
     """
-    before = meta.get("training_config") or {}
+    before = _training_config(meta)
     changes = list(config_changes(before, plain(runner.cfg.to_dict())))
     if not changes:
         return
@@ -78,16 +82,21 @@ def continue_schedules(
         fresh: The settings (learning rate, betas, ...) that the config gives each parameter group.
     """
     schedulers = runner.param_schedulers or []
-    before = checkpoint["meta"].get("training_config") or {}
-    now = plain(runner.cfg.to_dict())
-    sections = ("param_scheduler", "optim_wrapper")
-    changed = any(before.get(section) != now.get(section) for section in sections)
-    if changed and runner.allow_config_change:
+    before = _training_config(meta_of(checkpoint))
+    if schedules_restart(runner, checkpoint):
         _restart_schedules(runner, schedulers, fresh)
         return
     for scheduler, state in zip(schedulers, checkpoint["param_schedulers"], strict=True):
         scheduler.load_state_dict(state)
     _tell_extension(runner, before, schedulers)
+
+
+def schedules_restart(runner: Any, checkpoint: Mapping[str, Any]) -> bool:
+    """Tell whether the config's schedules replace the checkpoint's, after a change of either."""
+    before, now = _training_config(meta_of(checkpoint)), plain(runner.cfg.to_dict())
+    sections = ("param_scheduler", "optim_wrapper")
+    changed = any(before.get(section) != now.get(section) for section in sections)
+    return changed and runner.allow_config_change
 
 
 def plain(node: Any) -> Any:
@@ -137,6 +146,26 @@ def _without(node: Any, keys: frozenset[str]) -> Any:
     return node
 
 
+def _training_config(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The config that a checkpoint was trained with, as far as it is one.
+
+    Raises:
+        CheckpointError: It is nested without end.
+    """
+    config = meta.get("training_config")
+    if not isinstance(config, Mapping):
+        return {}
+    values, waiting = 0, [config]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping | list | tuple):
+            values += len(node)
+            waiting.extend(node.values() if isinstance(node, Mapping) else node)
+        if values > _MOST_VALUES:
+            raise CheckpointError("the checkpoint's training_config is nested without end")
+    return plain(config)
+
+
 def _differences(before: Any, after: Any, place: str) -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after} - _INDIFFERENT):
@@ -146,4 +175,11 @@ def _differences(before: Any, after: Any, place: str) -> Iterator[str]:
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             yield from _differences(old, new, f"{place}[{index}]")
     elif before != after:
-        yield f"{place}: {before} -> {after}"
+        yield f"{_shown(place)}: {_shown(before)} -> {_shown(after)}"
+
+
+def _shown(value: Any) -> str:
+    """A value on one line of a message: what is in it came out of a file."""
+    text = str(value)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

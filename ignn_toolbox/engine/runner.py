@@ -12,14 +12,22 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch.utils.data import DataLoader
 
-from ..checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
+from ..checkpoint import (
+    CheckpointError,
+    check_finite,
+    load_checkpoint,
+    load_weights,
+    meta_of,
+    save_checkpoint,
+)
 from ..datasets.batch import pack_batch
 from ..files import remove_all_partial, write_bytes
-from ..stored_model import config_to_store
+from ..stored_model import config_to_store, stored_metrics
 from ..version import __version__
 from .checkpoint import training_checkpoints
 from .config import network_scale
-from .resume import check_same_run, continue_schedules, plain
+from .resume import check_same_run, continue_schedules, plain, schedules_restart
+from .resume_state import check_resume_state
 
 _RESUMABLE = ("loop", "optimizer", "param_schedulers")
 
@@ -135,6 +143,7 @@ class TrainingRunner(Runner):
             backend_args: Of mmengine's signature; must be None.
 
         Raises:
+            CheckpointError: A weight is not finite; nothing is written.
             OSError: The disk is full or the folder not writable.
         """
         if file_client_args is not None or backend_args is not None:
@@ -144,14 +153,24 @@ class TrainingRunner(Runner):
             "meta": self._meta(done),
             "state_dict": _on_cpu(self.bare_model.state_dict()),
         }
+        state = self._training_state()
         if save_optimizer:
-            checkpoint["optimizer"] = _on_cpu(self.optim_wrapper.state_dict())
-            checkpoint["loop"] = self.train_loop.state_dict() | {"iter": done}
+            checkpoint["optimizer"] = _on_cpu(state["optimizer"])
+            checkpoint["loop"] = state["loop"] | {"iter": done}
         if save_param_scheduler:
-            schedulers = self.param_schedulers or []
-            checkpoint["param_schedulers"] = [item.state_dict() for item in schedulers]
+            checkpoint["param_schedulers"] = state["param_schedulers"]
         self.call_hook("before_save_checkpoint", checkpoint=checkpoint)
+        for part in ("state_dict", "ema_state_dict"):
+            check_finite(checkpoint.get(part, {}), f"the weights after iteration {done}")
         save_checkpoint(checkpoint, Path(out_dir) / filename)
+
+    def _training_state(self) -> dict[str, Any]:
+        """What a run needs to go on, beside the weights."""
+        return {
+            "optimizer": self.optim_wrapper.state_dict(),
+            "loop": self.train_loop.state_dict(),
+            "param_schedulers": [item.state_dict() for item in self.param_schedulers or []],
+        }
 
     def _meta(self, iterations: int) -> dict[str, Any]:
         return {
@@ -193,14 +212,23 @@ class TrainingRunner(Runner):
                 f"{name} has no {', '.join(missing)}: it holds weights only and cannot be resumed; "
                 "use load_from to start a new run from it"
             )
-        check_same_run(checkpoint["meta"], self, name)
+        check_same_run(meta_of(checkpoint), self, name)
+        own = self._training_state()
+        optimizer = self.optim_wrapper.optimizer
+        check_resume_state(
+            checkpoint,
+            own,
+            [parameter for group in optimizer.param_groups for parameter in group["params"]],
+            name,
+            schedules=not schedules_restart(self, checkpoint),
+        )
         self._take_weights(checkpoint, name)
         self.train_loop.load_state_dict(checkpoint["loop"])
         groups = self.optim_wrapper.optimizer.param_groups
         fresh = [{k: v for k, v in group.items() if k != "params"} for group in groups]
         self.optim_wrapper.load_state_dict(checkpoint["optimizer"])
         continue_schedules(self, checkpoint, fresh)
-        self.latest_metrics = dict(checkpoint["meta"].get("metrics", {}))
+        self.latest_metrics = stored_metrics(checkpoint)
         self.logger.info(f"Resumed {name} at iteration {self.iter}")
 
     def _take_weights(self, checkpoint: dict[str, Any], name: str) -> None:

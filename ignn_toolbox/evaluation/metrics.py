@@ -54,14 +54,14 @@ class SRMetric(BaseMetric):
             data_samples: :class:`SRDataSample` as dicts, with ``gt_img`` and ``pred_img``.
 
         Raises:
-            ValueError: The sizes of a prediction and its ground truth differ; the error names the
-                image.
+            ValueError: The sizes of a prediction and its ground truth differ, or the prediction is
+                not finite; the error names the image.
         """
         for sample in data_samples:
-            sr = to_uint8(_hwc(sample["pred_img"]))
             gt = _hwc(sample["gt_img"])
             border = sample["scale"] if self.crop_border is None else self.crop_border
             try:
+                sr = to_uint8(_hwc(sample["pred_img"]))
                 psnr, ssim = score(sr, gt, border, self.protocol)
             except ValueError as error:
                 raise ValueError(f"{sample['dataset_name']}/{sample['name']}: {error}") from error

@@ -130,7 +130,14 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Clamps a float image in [0, 1] and rounds it to 8 bits: what is scored and what is saved."""
+    """Clamp a float image in [0, 1] and round it to 8 bits: what is scored and what is saved.
+
+    Raises:
+        ValueError: A value is not finite; a cast would make a number of it.
+    """
+    if not np.isfinite(image).all():
+        bad = np.count_nonzero(~np.isfinite(image))
+        raise ValueError(f"the picture holds values that are not finite ({bad} of {image.size})")
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 

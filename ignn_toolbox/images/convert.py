@@ -35,10 +35,20 @@ def to_tensor(pixels: np.ndarray) -> Tensor:
 
 
 def to_array(image: Tensor, dtype: np.dtype) -> np.ndarray:
-    """``(1, C, H, W)`` to ``(H, W, C)`` of ``dtype``: clipped to [0, 1], integers rounded."""
+    """``(1, C, H, W)`` to ``(H, W, C)`` of ``dtype``: clipped to [0, 1], integers rounded.
+
+    Raises:
+        ValueError: A value is not finite; a cast would make a number of it.
+    """
     largest = LARGEST.get(dtype)
     pixels = np.empty((*image.shape[-2:], image.shape[1]), dtype)
     for channel, plane in enumerate(image[0]):  # one at a time: large pictures come here
+        if not torch.isfinite(plane).all():
+            bad = int((~torch.isfinite(plane)).sum())
+            raise ValueError(
+                f"the restored picture holds values that are not finite ({bad} of {plane.numel()} "
+                f"in channel {channel + 1}): the network computes none for this picture"
+            )
         plane = plane.clamp(0, 1)
         pixels[:, :, channel] = (plane.mul_(largest).round_() if largest else plane).numpy()
     return pixels

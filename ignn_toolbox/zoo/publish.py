@@ -1,12 +1,12 @@
 """Puts a trained model into the zoo: its bare weights, its card, and a metafile entry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..checkpoint import load_checkpoint, load_weights, save_checkpoint
+from ..checkpoint import load_checkpoint, load_weights, meta_of, save_checkpoint
 from ..engine.config import load_config
 from ..evaluation.results import Results
 from ..files import sha256, write_bytes
@@ -109,7 +109,7 @@ def _with_weights(
             f"(SHA-256 {measured}); run `ignn test` with this one"
         )
     restorer = _fitting_restorer(config, content, checkpoint)
-    meta = content.get("meta") or {}
+    meta = meta_of(content)
     weights.parent.mkdir(parents=True, exist_ok=True)
     kept = {
         "config": stored_config(content, str(checkpoint)),
@@ -126,7 +126,7 @@ def _with_weights(
     }
 
 
-def _count(meta: dict[str, Any], key: str) -> int | None:
+def _count(meta: Mapping[str, Any], key: str) -> int | None:
     value = meta.get(key)
     return value if isinstance(value, int) else None
 

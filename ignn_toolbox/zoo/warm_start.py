@@ -5,7 +5,7 @@ IGNN from a trained EDSR in this way.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from ..checkpoint import CheckpointError, load_checkpoint
+from ..checkpoint import CheckpointError, check_finite, load_checkpoint, own_weights
 from ..registry import WEIGHT_INITIALIZERS
 from .importers import read_foreign
 from .index import resolve
@@ -101,7 +101,8 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
 
     Raises:
         FileNotFoundError: There is no such file or zoo model.
-        ValueError: The file is damaged or of no known kind, or nothing in it fits.
+        ValueError: The file is damaged or of no known kind, nothing in it fits, or a weight is not
+            finite.
     """
     network = getattr(module, "network", module)
     source, weights = _read(checkpoint)
@@ -122,7 +123,9 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
             f"(shapes there: {shapes or 'no tensor of the same name'}); channels and kind of "
             "network must be equal"
         )
-    network.load_state_dict({name: weights[name] for name in taken}, strict=False)
+    copied = {name: weights[name] for name in taken}
+    check_finite(copied, source)
+    network.load_state_dict(copied, strict=False)
     for index in result.identity:
         network.blocks[index].become_identity()
     return result
@@ -157,8 +160,10 @@ def find_checkpoint(checkpoint: str | Path) -> Path:
 def _read(checkpoint: str | Path) -> tuple[str, dict[str, Tensor]]:
     path = find_checkpoint(checkpoint)
     content: dict[str, Any] = load_checkpoint(path)
-    state = content.get("state_dict", {})
-    if any(name.startswith(_OWN_PREFIX) for name in state):
+    state = content.get("state_dict")
+    names = [name for name in state if isinstance(name, str)] if isinstance(state, Mapping) else []
+    if any(name.removeprefix("module.").startswith(_OWN_PREFIX) for name in names):
+        state = own_weights(content, str(path))
         return str(path), {
             name.removeprefix(_OWN_PREFIX): value
             for name, value in state.items()

@@ -59,10 +59,22 @@ def test_accumulated_gradients_of_an_exploding_batch_are_dropped_together() -> N
     assert step(model, wrapped)
 
 
-def test_the_guard_is_off_by_default() -> None:
+@pytest.mark.parametrize("factor", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_left_out_by_default(factor: float) -> None:
     model, wrapped = wrapper()
-    assert step(model, wrapped, math.nan)
-    assert math.isnan(model.weight.sum())
+    assert not step(model, wrapped, factor)
+    assert (wrapped.skipped, wrapped.skipped_in_a_row) == (1, 1)
+    assert wrapped.skip_reason == "the loss is not finite"
+    assert torch.isfinite(model.weight).all()
+    assert all(step(model, wrapped) for _ in range(25))
+    assert step(model, wrapped, 1e4), "only finite explosions need a max_ratio"
+
+
+def test_a_gradient_that_is_not_finite_is_left_out_by_default() -> None:
+    model, wrapped = wrapper()
+    model.weight.register_hook(lambda gradient: gradient * math.inf)
+    assert not step(model, wrapped)
+    assert wrapped.skip_reason == "the gradient norm is not finite"
 
 
 def test_an_overflow_of_the_loss_scale_is_no_explosion() -> None:

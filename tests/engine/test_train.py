@@ -128,15 +128,25 @@ def test_a_run_whose_last_checkpoint_failed_ends_with_an_error(
         train(tmp_path)
 
 
-def test_exploding_batches_are_left_out_and_named(train, tmp_path: Path) -> None:
-    options = {"optim_wrapper.max_ratio": 1.5, "optim_wrapper.optimizer.lr": 1e30}
+@pytest.mark.parametrize("max_ratio", [None, 1.5])
+def test_exploding_batches_are_left_out_and_named(train, tmp_path: Path, max_ratio) -> None:
+    options = {"optim_wrapper.max_ratio": max_ratio, "optim_wrapper.optimizer.lr": 1e30}
     options |= {"optim_wrapper.max_skips": 3, "train_cfg.max_iters": 20}
+    options |= {"train_cfg.val_interval": 20}
     with pytest.raises(ValueError, match="4 updates in a row were left out") as error:
         train(tmp_path, options)
     assert "lower the learning rate" in str(error.value)
     assert any(name in str(error.value) for name in ("a.png", "b.png", "c.png"))
     (log,) = tmp_path.glob("*/*.log")
     assert "left out (1 so far)" in log.read_text()
+    assert not list(tmp_path.glob("best_*"))
+
+
+def test_weights_that_make_no_picture_are_never_the_best(train, tmp_path: Path) -> None:
+    options = {"optim_wrapper.optimizer.lr": 1e30, "train_cfg.val_interval": 2}
+    with pytest.raises(ValueError, match="bsds399_val20/held_out: .* not finite"):
+        train(tmp_path, options)
+    assert not list(tmp_path.glob("best_*"))
 
 
 @pytest.mark.parametrize(
