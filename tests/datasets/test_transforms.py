@@ -33,6 +33,7 @@ def aligned(results: dict[str, Any]) -> bool:
 
 RANDOM = [
     {"type": "PairedRandomCrop", "lq_size": 4},
+    {"type": "PairedRandomCrop", "lq_size": 4, "candidates": 3},
     {"type": "RandomFlip", "prob": 1.0},
     {"type": "RandomFlip", "prob": 1.0, "direction": "vertical"},
     {"type": "RandomRot90", "prob": 1.0},
@@ -68,6 +69,23 @@ def test_crops_reach_every_place_equally() -> None:
     counts = [places.count(tuple(lq[y, x])) for y in range(2) for x in range(6)]
     assert sum(counts) == 600
     assert min(counts) > 25
+
+
+def test_the_candidate_with_most_structure_is_taken() -> None:
+    def textured_on_the_right(candidates: int, seed: int) -> bool:
+        results = pair(seed, height=4, width=40)
+        results["lq"] = np.zeros_like(results["lq"])
+        results["lq"][:, 20:] = picture(4, 20)
+        results["gt"] = results["lq"].repeat(3, axis=0).repeat(3, axis=1)
+        crop = {"type": "PairedRandomCrop", "lq_size": 4, "candidates": candidates}
+        cut = TRANSFORMS.build(crop)(results)
+        assert aligned(cut)
+        return bool(cut["lq"].any())
+
+    share = [sum(textured_on_the_right(n, seed) for seed in range(200)) / 200 for n in (1, 2, 4)]
+    # a square misses the right half in 17 of 37 places
+    for found, n in zip(share, (1, 2, 4), strict=True):
+        assert abs(found - (1 - (17 / 37) ** n)) < 0.1
 
 
 def test_flips_and_turn_reach_all_eight_orientations() -> None:
@@ -133,6 +151,7 @@ def test_errors() -> None:
         TRANSFORMS.build({"type": "ModCrop", "divisor": 12})(pair())
     for config, message in [
         ({"type": "PairedRandomCrop", "lq_size": 0}, "got 0"),
+        ({"type": "PairedRandomCrop", "lq_size": 4, "candidates": 0}, "candidates must be"),
         ({"type": "ModCrop", "divisor": 0}, "got 0"),
         ({"type": "RandomFlip", "prob": 1.5}, "got 1.5"),
         ({"type": "RandomFlip", "direction": "diagonal"}, "'diagonal'"),

@@ -16,16 +16,22 @@ class PairedRandomCrop:
         lq_size: Side of the LR crop in pixels; the HR crop's is ``scale`` times that.
         extend: Mirror images that are too small at their bottom and right. The mirrored pair is a
             pair still: MATLAB's bicubic sees pictures mirrored at their borders.
+        candidates: Squares to draw, of which the one with most structure (the largest mean step
+            from pixel to pixel of its LR crop) is taken: there is little to learn from skies.
 
     Raises:
-        ValueError: When called, the LR image is smaller than ``lq_size`` and not to be extended.
+        ValueError: A number is not positive; when called, the LR image is smaller than ``lq_size``
+            and not to be extended.
     """
 
-    def __init__(self, lq_size: int, extend: bool = False) -> None:
+    def __init__(self, lq_size: int, extend: bool = False, candidates: int = 1) -> None:
         if lq_size < 1:
             raise ValueError(f"lq_size must be positive, got {lq_size}")
+        if candidates < 1:
+            raise ValueError(f"candidates must be positive, got {candidates}")
         self.lq_size = lq_size
         self.extend = extend
+        self.candidates = candidates
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:
         size, scale = self.lq_size, results["scale"]
@@ -39,14 +45,23 @@ class PairedRandomCrop:
                 f"crop of {size}x{size}; use a smaller lq_size or extend=True, or leave it out"
             )
         rng = generator(results, self)
-        top, left = int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1))
-        results["lq"] = results["lq"][top : top + size, left : left + size]
+        places = [
+            (int(rng.integers(height - size + 1)), int(rng.integers(width - size + 1)))
+            for _ in range(self.candidates)
+        ]
+        if self.candidates > 1:
+            places.sort(key=lambda place: _structure(_square(results["lq"], *place, size)))
+        top, left = places[-1]
+        results["lq"] = _square(results["lq"], top, left, size)
         top, left, size = top * scale, left * scale, size * scale
-        results["gt"] = results["gt"][top : top + size, left : left + size]
+        results["gt"] = _square(results["gt"], top, left, size)
         return results
 
     def __repr__(self) -> str:
-        return f"PairedRandomCrop(lq_size={self.lq_size}, extend={self.extend})"
+        return (
+            f"PairedRandomCrop(lq_size={self.lq_size}, extend={self.extend}, "
+            f"candidates={self.candidates})"
+        )
 
 
 @TRANSFORMS.register_module()
@@ -84,6 +99,15 @@ def modcrop(image: np.ndarray, divisor: int) -> np.ndarray:
     """Cuts an image (H, W, ...) to multiples of ``divisor`` at its bottom and right; a view."""
     height, width = image.shape[:2]
     return image[: height - height % divisor, : width - width % divisor]
+
+
+def _square(image: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
+    return image[top : top + size, left : left + size]
+
+
+def _structure(image: np.ndarray) -> float:
+    values = image.astype(np.int16)
+    return float(sum(np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)))
 
 
 def _extended(image: np.ndarray, size: int) -> np.ndarray:
