@@ -69,12 +69,13 @@ class IterationTimer(Hook):
 class SafeCheckpointHook(Hook):
     """Saves what a run needs to go on, and the weights that validated best.
 
-    Where an iteration is validated, its checkpoint is written after the validation. A failure to
-    write (a full disk) is reported and training goes on with the last good file in place.
+    An iteration that is validated is saved before, so that nothing is lost where the validation
+    fails, and once more after it, with its figures. A failure to write (a full disk) is reported
+    and training goes on with the last good file in place.
 
     Args:
-        interval: Iterations between checkpoints, named ``iter_<n>.pth``; None saves where the
-            run validates.
+        interval: Iterations between checkpoints, named ``iter_<n>.pth``; None saves only where
+            the run validates.
         max_keep: How many of them to keep, the newest; None keeps all.
         save_best: Figure to watch, such as ``Set5/PSNR``; ``auto`` takes the first one that
             validation returns, None saves no best weights.
@@ -122,7 +123,7 @@ class SafeCheckpointHook(Hook):
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         done = runner.iter + 1
-        if done % self.interval == 0 and not runner.train_loop.validation_due(done):
+        if done % self.interval == 0 or runner.train_loop.validation_due(done):
             self._save(runner, done)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
@@ -131,8 +132,7 @@ class SafeCheckpointHook(Hook):
         runner.latest_metrics = dict(metrics)
         if self.save_best is not None:
             self._save_if_best(runner, metrics)
-        if runner.iter % self.interval == 0:
-            self._save(runner, runner.iter)
+        self._save(runner, runner.iter)
 
     def after_train(self, runner: Any) -> None:
         if self._saved_at != runner.iter:

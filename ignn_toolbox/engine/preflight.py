@@ -116,9 +116,10 @@ def _check_accumulation(config: Config) -> None:
     if counts < 1:
         raise ValueError(f"optim_wrapper.accumulative_counts must be at least 1, got {counts}")
     hook = (config.get("default_hooks") or {}).get("checkpoint") or {}
-    interval = hook.get("interval") or config.train_cfg.get("val_interval", 1000)
-    if interval % counts:
-        raise ValueError(
-            f"optim_wrapper.accumulative_counts={counts} does not divide the checkpoint interval "
-            f"{interval}: gradients that are only half collected are not saved"
-        )
+    validations = config.train_cfg.get("val_interval", 1000)
+    for interval in (hook.get("interval") or validations, validations):
+        if interval % counts:
+            raise ValueError(
+                f"optim_wrapper.accumulative_counts={counts} does not divide the checkpoint "
+                f"interval {interval}: gradients that are only half collected are not saved"
+            )

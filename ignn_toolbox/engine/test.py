@@ -17,7 +17,7 @@ from .config import named_places, network_scale
 from .distributed import finish, launch
 from .preflight import check_test
 from .runner import TrainingRunner
-from .train import prepare_run
+from .work_dir import prepare_run
 
 
 def test(

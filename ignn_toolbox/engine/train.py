@@ -1,8 +1,6 @@
 """Starts or continues a training run."""
 
-import os
 import signal
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from .distributed import finish, launch
 from .hooks import InterruptHook
 from .preflight import check_training
 from .runner import TrainingRunner
+from .work_dir import held, prepare_run
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def train(
     Raises:
         ValueError: The config asks for something impossible.
         FileNotFoundError: Data or the checkpoint to resume from do not exist.
-        OSError: ``work_dir`` cannot be written.
+        OSError: ``work_dir`` cannot be written, or another run is in it.
     """
     prepare_run(config, work_dir)
     check_training(config)
@@ -64,7 +63,7 @@ def train(
         config.load_from = str(resume)
     try:
         launch(launcher, config)
-        with named_places(config):
+        with held(config.work_dir), named_places(config):
             runner = TrainingRunner.from_cfg(config)
             runner.allow_config_change = allow_config_change
             _tell_batch(runner, config)
@@ -79,26 +78,6 @@ def train(
         raise ValueError(f"mmengine refuses the config: {error}") from error
     finally:
         finish()
-
-
-def prepare_run(config: Config, work_dir: str | Path | None) -> None:
-    """Sets the folder of a run and makes it.
-
-    Raises:
-        OSError: The folder cannot be made or written.
-    """
-    stem = Path(config.filename).stem if config.filename else "run"
-    config.work_dir = str(work_dir or config.get("work_dir") or Path("work_dirs", stem))
-    # mmengine keeps loggers by this name: two runs in one process must not share them.
-    config.experiment_name = f"{stem}-{uuid.uuid4().hex[:6]}"
-    folder = Path(config.work_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable.{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(f"the work dir {folder} cannot be written: {error.strerror}") from error
 
 
 def _tell_batch(runner: TrainingRunner, config: Config) -> None:

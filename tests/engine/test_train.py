@@ -1,10 +1,12 @@
 """A training run: what it writes, what it refuses, how it deals with a full disk."""
 
 import csv
+import errno
 import os
 import shlex
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,12 @@ from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
 from ignn_toolbox.engine.train import train as start
+from ignn_toolbox.engine.work_dir import held
+from ignn_toolbox.evaluation.metrics import SRMetric
+from ignn_toolbox.files import LockedError
 from ignn_toolbox.images import read_image, write_image
 
+from .conftest import forked, same, state
 from .signals import at
 
 
@@ -109,7 +115,7 @@ def test_a_full_disk_does_not_stop_training(train, tmp_path: Path, monkeypatch) 
 
     def usage(path):
         calls.append(path)
-        return free._replace(free=0) if len(calls) in (2, 3) else free
+        return free._replace(free=0) if len(calls) in (2, 3, 4) else free
 
     monkeypatch.setattr(shutil, "disk_usage", usage)
     options = {"default_hooks.checkpoint.interval": 2, "default_hooks.checkpoint.save_best": None}
@@ -117,6 +123,61 @@ def test_a_full_disk_does_not_stop_training(train, tmp_path: Path, monkeypatch) 
     assert {p.name for p in tmp_path.glob("iter_*")} == {"iter_2.pth", "iter_8.pth"}
     (log,) = tmp_path.glob("*/*.log")
     assert "Training goes on" in log.read_text()
+
+
+def test_a_failing_validation_loses_nothing(
+    train, data_root: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """The state before it is saved; what is resumed from there is the undisturbed run."""
+    train(tmp_path / "whole")
+    real = SRMetric.process
+
+    def failing(*arguments):
+        raise FileNotFoundError("held_out.png has gone")
+
+    monkeypatch.setattr(SRMetric, "process", failing)
+    with pytest.raises(FileNotFoundError, match="held_out"):
+        train(tmp_path / "broken", {"default_hooks.checkpoint.interval": 3})
+    assert [p.name for p in (tmp_path / "broken").glob("iter_4.pth")] == ["iter_4.pth"]
+    monkeypatch.setattr(SRMetric, "process", real)
+    result = train(tmp_path / "broken", resume=True)
+    assert result.iterations == 8
+    whole, broken = (state(tmp_path / name / "iter_8.pth") for name in ("whole", "broken"))
+    assert same(whole, broken)
+    best = [sorted(p.name for p in (tmp_path / n).glob("best*")) for n in ("whole", "broken")]
+    assert best[0] == best[1]
+
+
+def test_a_folder_takes_one_run_at_a_time(train, tmp_path: Path) -> None:
+    with held(tmp_path), pytest.raises(LockedError) as error:
+        train(tmp_path)
+    said = str(error.value)
+    assert said.startswith(f"another run is in {tmp_path}: process {os.getpid()} of ")
+    assert f"on {socket.gethostname()}, since 20" in said
+    assert said.endswith("; wait for it, or give another --work-dir")
+    train(tmp_path)
+    assert not (tmp_path / ".holder.json").exists()
+
+
+def test_a_holder_that_died_keeps_nobody_out(train, tmp_path: Path) -> None:
+    def die() -> None:
+        with held(tmp_path):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert forked(die) == -signal.SIGKILL
+    assert (tmp_path / ".holder.json").exists()
+    with held(tmp_path):
+        pass
+
+
+def test_a_disk_that_is_full_at_the_start_is_one_error(train, tmp_path, monkeypatch, capfd) -> None:
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=f"the work dir {tmp_path} cannot be written: No space left"):
+        train(tmp_path)
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_run_whose_last_checkpoint_failed_ends_with_an_error(
