@@ -200,7 +200,11 @@ class RecordsHook(Hook):
         evaluated = [m for e in runner.val_loop.evaluators for m in e.metrics]
         records = [record for metric in evaluated for record in getattr(metric, "records", [])]
         if records and is_main_process():
-            write_csv(Path(runner.log_dir, "per_image.csv"), records)
+            path = Path(runner.log_dir, "per_image.csv")
+            try:
+                write_csv(path, records)
+            except OSError as error:
+                runner.logger.error(f"{path} cannot be written: {error}. Training goes on")
 
 
 @HOOKS.register_module()

@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.util
+import logging
 import sys
 from typing import Any
 
@@ -89,3 +90,29 @@ def peak_memory_mib() -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def keep_going(logger: logging.Logger) -> None:
+    """Make a log file that cannot be written (a full disk) one line on stderr, not a trace a line.
+
+    Args:
+        logger: Its file handlers are changed.
+    """
+    for handler in logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = _OneLine(handler.baseFilename)  # type: ignore[method-assign]
+
+
+class _OneLine:
+    """Tells the first failure of a log file."""
+
+    def __init__(self, file: str) -> None:
+        self.file, self.told = file, False
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        if not self.told:
+            error = sys.exc_info()[1]
+            print(
+                f"the log {self.file} cannot be written: {error}; the run goes on", file=sys.stderr
+            )
+        self.told = True

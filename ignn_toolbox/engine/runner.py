@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.utils import apply_to
@@ -26,6 +27,7 @@ from ..stored_model import config_to_store, stored_metrics
 from ..version import __version__
 from .checkpoint import training_checkpoints
 from .config import network_scale
+from .log import keep_going
 from .resume import check_same_run, continue_schedules, plain, schedules_restart
 from .resume_state import check_resume_state
 
@@ -43,6 +45,12 @@ class TrainingRunner(Runner):
     _has_loaded: bool
     allow_config_change: bool = False
     latest_metrics: dict[str, float] = {}
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Builds the run's logger, which outlives a full disk."""
+        logger = super().build_logger(*args, **kwargs)
+        keep_going(logger)
+        return logger
 
     def build_model(self, model: Any) -> torch.nn.Module:
         """Builds the restorer, in the memory format that ``channels_last`` asks for."""

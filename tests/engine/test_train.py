@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import logging
 import os
 import shlex
 import shutil
@@ -13,10 +14,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.visualization import LocalVisBackend
 
 from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
+from ignn_toolbox.engine.log import keep_going
 from ignn_toolbox.engine.train import train as start
 from ignn_toolbox.engine.work_dir import held
 from ignn_toolbox.evaluation.metrics import SRMetric
@@ -178,6 +181,28 @@ def test_a_disk_that_is_full_at_the_start_is_one_error(train, tmp_path, monkeypa
     with pytest.raises(OSError, match=f"the work dir {tmp_path} cannot be written: No space left"):
         train(tmp_path)
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_full_disk_stops_neither_log_nor_figures(train, tmp_path, monkeypatch, capfd) -> None:
+    def full(*arguments, **keywords):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(LocalVisBackend, "add_scalars", full)
+    monkeypatch.setattr("ignn_toolbox.engine.hooks.write_csv", full)
+    assert train(tmp_path).iterations == 8
+    (log,) = tmp_path.glob("*/*.log")
+    text = log.read_text()
+    assert text.count("figures cannot be recorded: [Errno 28] No space left on device") == 1
+    assert text.count("per_image.csv cannot be written") == 2
+    logger = logging.Logger("full")
+    logger.addHandler(logging.FileHandler("/dev/full", delay=True))
+    keep_going(logger)
+    capfd.readouterr()
+    for _ in range(3):
+        logger.warning("a line")
+    assert capfd.readouterr().err.splitlines() == [
+        "the log /dev/full cannot be written: [Errno 28] No space left on device; the run goes on"
+    ]
 
 
 def test_a_run_whose_last_checkpoint_failed_ends_with_an_error(
