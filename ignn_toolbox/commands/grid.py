@@ -38,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard", default="0/1", metavar="I/N", help="this process's part, auto under a launcher"
     )
     parser.add_argument(
-        "--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes to all variants"
+        "--cfg-options",
+        action="extend",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="changes to all variants",
     )
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--dry-run", action="store_true", help="list the variants and their state")

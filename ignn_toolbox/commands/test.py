@@ -37,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--launcher", default="none", help="none, pytorch (torchrun) or slurm (srun)"
     )
     parser.add_argument(
-        "--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes to the config, dotted keys"
+        "--cfg-options",
+        action="extend",
+        nargs="+",
+        metavar="KEY=VALUE",
+        help="changes to the config, dotted keys",
     )
 
 

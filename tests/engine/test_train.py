@@ -289,7 +289,8 @@ def test_the_command_trains_and_names_the_way_to_go_on(
     status, out, _ = cli(*words)
     assert status == 0
     assert os.path.isfile(tmp_path / "iter_8.pth")
-    status, _, err = cli("train", config_file, "--cfg-options", "model.network.chanels=3")
+    twice = ["--cfg-options", "model.network.chanels=3", "--cfg-options", "batch_size=2"]
+    status, _, err = cli("train", config_file, *twice)
     assert status == 1
     assert "did you mean `channels`" in err
 

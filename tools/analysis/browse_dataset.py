@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=16, help="samples to draw (16)")
     parser.add_argument("--columns", type=int, default=4, help="pairs side by side (4)")
     parser.add_argument("--data-root", metavar="DIR", help="folder that holds the data sets")
-    parser.add_argument("--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes")
+    parser.add_argument(
+        "--cfg-options", action="extend", nargs="+", metavar="KEY=VALUE", help="changes"
+    )
     args = parser.parse_args()
     config = load_config(args.config, parse_options(args.cfg_options), data_root=args.data_root)
     init_default_scope("ignn_toolbox")

@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, nargs=2, default=(96, 96), metavar=("H", "W"), help="LR image (96 96)"
     )
-    parser.add_argument("--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes")
+    parser.add_argument(
+        "--cfg-options", action="extend", nargs="+", metavar="KEY=VALUE", help="changes"
+    )
     args = parser.parse_args()
     config = load_config(args.config, parse_options(args.cfg_options))
     init_default_scope("ignn_toolbox")

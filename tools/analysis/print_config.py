@@ -12,7 +12,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("config", metavar="CONFIG", help="config file, bundled config or zoo name")
     parser.add_argument("--data-root", metavar="DIR", help="folder that holds the data sets")
-    parser.add_argument("--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes")
+    parser.add_argument(
+        "--cfg-options", action="extend", nargs="+", metavar="KEY=VALUE", help="changes"
+    )
     args = parser.parse_args()
     options = parse_options(args.cfg_options)
     print(load_config(args.config, options, data_root=args.data_root).pretty_text, end="")
