@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SIGTERM. Wrong usage leaves through argparse with status 2.
     """
     owns_process = argv is None
+    if owns_process:
+        _fill_closed_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0].startswith("-"):
         return _main_help(argv)
@@ -66,6 +68,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"ignn: error: unknown command `{name}`; {hint}", file=sys.stderr)
         return 2
     return _guarded(name, argv[1:], owns_process)
+
+
+def _fill_closed_streams() -> None:
+    """Keeps files from taking the numbers of standard streams that a service or cron closed.
+
+    What is said there would go into them. `sys.stdin` and `sys.stdout` stay None, which tells.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # to the process's end
 
 
 def _run(name: str, words: Sequence[str], owns_process: bool) -> int:

@@ -77,7 +77,7 @@ class JournaledRun:
         mine = set(chain.from_iterable(map(self.journal.numbers, parts)))
         for number, tries in sorted(self.journal.begun().items()):
             if number in mine:
-                yield from self._resume(jobs[number], tries, folder, tell)
+                yield from self._resume(jobs[number], tries, folder)
         ledger = _JournalLedger(self.journal, self.output)
         yield from self._run(self._outstanding(jobs, parts, tell), folder, ledger)
 
@@ -101,15 +101,13 @@ class JournaledRun:
                 failures += [reason] if status == FAILED else []
         return counts, failures
 
-    def _resume(
-        self, job: Job, tries: int, folder: OutputFolder, tell: Callable[[str], None]
-    ) -> Iterator[Outcome]:
+    def _resume(self, job: Job, tries: int, folder: OutputFolder) -> Iterator[Outcome]:
         """Deals with a picture that a dead process had in its hands."""
         ledger = _JournalLedger(self.journal, self.output, tries + 1)
         if job.target is not None:
             remove_partial(job.target)
         part = self.journal.read(self.journal.part_of(job.number))
-        due = self._due(job, replace(part, damaged=True), tell)
+        due = self._due(job, replace(part, damaged=True), lambda text: None)
         if due is None:
             self.journal.end(job.number)
         elif tries >= _MOST_DEATHS:
@@ -137,11 +135,12 @@ class JournaledRun:
         ours = replace(job, existing=OURS) if record.written else job
         if record.status == FAILED:
             return ours if self.retry_failed or _is_changed(job.source, record.read) else None
-        if job.target is None or not job.target.exists():
-            return ours
+        is_there = job.target is not None and job.target.exists()
         if record.status == SKIPPED:
-            return None
-        if _is_changed(job.target, record.written):
+            return None if is_there else job
+        if not is_there:
+            tell(f"{job.target} was removed since it was written; {job.name} is restored again")
+        elif _is_changed(job.target, record.written):
             tell(f"{job.target} was changed since it was written; {job.name} is restored again")
         elif _is_changed(job.source, record.read):
             tell(f"{job.name} was changed since it was restored; it is restored again")

@@ -185,6 +185,30 @@ def test_stdin_to_stdout(tiny_checkpoint, tmp_path):
     np.testing.assert_array_equal(np.asarray(written), wanted)
 
 
+@pytest.mark.parametrize(
+    ("closed", "words", "status", "said"),
+    [
+        ("<&-", "- -o b.png", 1, "standard input is closed; name a file"),
+        (">&-", "a.png -o - --format png", 1, "standard output is closed; name a file with -o"),
+        ("<&- >&-", "a.png -o b.png", 0, "1 restored"),
+        ("2>&-", "a.png -o -", 0, ""),
+        ("<&- >&- 2>&-", "a.png -o b.png", 0, ""),
+    ],
+)
+def test_closed_standard_streams(tiny_checkpoint, tmp_path, closed, words, status, said):
+    save(tmp_path / "a.png")
+    command = f"{sys.executable} -m ignn_toolbox upscale {words} --model {tiny_checkpoint}"
+    done = subprocess.run(
+        ["sh", "-c", f"exec {command} --device cpu {closed}"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == status
+    assert said in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    if "-o -" in words and status == 0:
+        assert Image.open(io.BytesIO(done.stdout)).size == (60, 48)
+        assert done.stdout.endswith(b"IEND\xaeB`\x82"), "nothing but the picture"
+
+
 def test_full_disk_leaves_nothing_half_written(tiny_checkpoint, tmp_path):
     source = tmp_path / "in"
     save(source / "a_small.png")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ignn_toolbox.files import locked
 from ignn_toolbox.restore import SRInferencer
 
 COUNT, CORRUPT = 200, "in/7/077.png"
@@ -152,6 +153,62 @@ def test_journal_of_another_run_is_refused_and_left_as_it_was(upscale, tmp_path)
     Image.new("RGB", (16, 16)).save(tmp_path / "in" / "d.png")
     assert "pictures count: 3 then, 4 now" in upscale(*JOURNALED)[2]
     assert (stamps(tmp_path / "out"), list(records(tmp_path / "out"))) == before
+
+
+def test_what_was_changed_since_is_restored_again_and_said(upscale, tmp_path, tiny_checkpoint):
+    assert upscale(*JOURNALED)[0] == 0
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "in" / "a.png")
+    with (tmp_path / "out" / "b.png").open("rb+") as file:
+        file.write(b"\0\0\0\0")
+    (tmp_path / "out" / "c.png").unlink()
+    status, _, err = upscale(*JOURNALED)
+    assert status == 0
+    assert err.splitlines() == [
+        "ignn upscale: in/a.png was changed since it was restored; it is restored again",
+        "ignn upscale: out/b.png was changed since it was written; in/b.png is restored again",
+        "ignn upscale: out/c.png was removed since it was written; in/c.png is restored again",
+        "3 pictures: 3 restored",
+    ]
+    wanted = SRInferencer(tiny_checkpoint, device="cpu")(tmp_path / "in" / "a.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / "a.png")), *wanted)
+    assert upscale(*JOURNALED)[2] == "3 pictures: 3 restored (3 of them earlier)\n"
+
+
+def test_a_second_start_is_refused_while_one_is_at_work(upscale, tmp_path):
+    assert upscale(*JOURNALED)[0] == 0
+    with locked(tmp_path / "out" / ".ignn_journal" / "lock"):
+        status, _, err = upscale(*JOURNALED)
+    assert status == 1
+    assert "another process is at work on this run" in err
+    assert upscale(*JOURNALED)[0] == 0
+
+
+def test_what_is_passed_over_is_said(upscale, tmp_path):
+    (tmp_path / "in" / "d.gif").write_bytes(b"")
+    (tmp_path / "in" / "up").symlink_to(tmp_path / "in")
+    for words in (JOURNALED, ("in", "-o", "other")):
+        status, _, err = upscale(*words)
+        assert status == 0
+        assert err.startswith(
+            "ignn upscale: passed over in in: 1 file of other kinds (1 .gif), in/up (a linked "
+            "folder that leads back into itself)\n"
+        )
+
+
+def test_an_output_that_vanishes_is_an_error_without_a_journal_too(upscale, tmp_path, monkeypatch):
+    real = os.replace
+
+    def lose(source, target):
+        real(source, target)
+        if target.name == "b.png":
+            target.unlink()
+
+    monkeypatch.setattr(os, "replace", lose)
+    for words in (("in", "-o", "plain"), JOURNALED):
+        status, _, err = upscale(*words)
+        assert status == 1
+        assert "3 pictures: 2 restored, 1 failed\n  failed: " in err
+        assert "b.png was written and is gone" in err
 
 
 def test_shared_outputs_are_refused_before_anything_runs(upscale, tmp_path):
