@@ -116,6 +116,12 @@ _EXPLAINED = {
         "largest value. Command: "
         "`python tools/benchmark/processes.py --out benchmarks/results/processes.csv`."
     ),
+    "fuzz_journal": (
+        "Journals of bulk runs, damaged by seeded rules; then the same command again. `went on`: "
+        "all outputs right, none written anew; `refused`: it says that `run.json` is damaged or of "
+        "another run; `left failed`: `--retry-failed` brought them back; `wrong`: anything else. "
+        "Command: `python benchmarks/fuzz_journal.py --out benchmarks/results/fuzz_journal.csv`."
+    ),
     "hostile_files": (
         "Checkpoints that want to run code: files of each kind, how many were refused, and in how "
         "many anything ran. Command: "

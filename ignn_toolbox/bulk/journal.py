@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +88,6 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What a part of a journal tells.
-
-    Attributes:
-        records: The last record of each picture.
-        damaged: Whether it holds lines that tell nothing; their pictures count as open.
-    """
-
-    records: Mapping[int, Record] = field(default_factory=dict)
-    damaged: bool = False
-
-
-@dataclass(frozen=True)
 class Journal:
     """The journal of a run over ``total`` pictures, in ``folder``."""
 
@@ -121,12 +108,15 @@ class Journal:
         """The part that tells of a picture."""
         return number * self.parts // self.total
 
-    def claim(self, run: Mapping[str, Any]) -> None:
+    def claim(self, run: Mapping[str, Any]) -> bool:
         """Begin the journal, or take up the one that is there.
 
         Args:
             run: What decides the results, by heading: values that JSON can hold, or dicts of
                 them. What stands under ``about`` is kept for the reader and not compared.
+
+        Returns:
+            Whether there was one.
 
         Raises:
             ValueError: The journal there belongs to another run; the differences are named.
@@ -135,9 +125,10 @@ class Journal:
         (self.folder / "begun").mkdir(parents=True, exist_ok=True)
         if (self.folder / "run.json").exists():
             self.check(run)
-        else:
-            content = json.dumps({"format": _FORMAT, **run}, indent=1) + "\n"
-            write_bytes(self.folder / "run.json", content.encode())
+            return True
+        content = json.dumps({"format": _FORMAT, **run}, indent=1) + "\n"
+        write_bytes(self.folder / "run.json", content.encode())
+        return False
 
     def check(self, run: Mapping[str, Any]) -> None:
         """Compare a run with the journal's; raises as `claim`."""
@@ -162,15 +153,14 @@ class Journal:
                 "there"
             )
 
-    def read(self, part: int) -> Part:
-        """Return what a part tells; lines that make no sense are passed over."""
+    def read(self, part: int) -> dict[int, Record]:
+        """Return the last record of each picture; lines that make no sense are passed over."""
         try:
             lines = self._path(part).read_bytes().split(b"\n")
         except FileNotFoundError:
-            return Part()
-        told = [_record(line, self.numbers(part)) for line in lines if line]
-        records = {record.picture: record for record in told if record is not None}
-        return Part(records, damaged=None in told)
+            return {}
+        told = (_record(line, self.numbers(part)) for line in lines if line)
+        return {record.picture: record for record in told if record is not None}
 
     def add(self, record: Record) -> None:
         """Add a record to its part.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files import remove_partial
-from .journal import DONE, FAILED, SKIPPED, Journal, Part, Record, Stamp
+from .journal import DONE, FAILED, SKIPPED, Journal, Record, Stamp
 from .run import Ledger, Outcome, WriteOptions, run_jobs
 from .worklist import OURS, SAME, Job, OutputFolder
 
@@ -35,6 +35,7 @@ class JournaledRun:
         load: Makes the inferencer, given `sharing`; called once, when there is work.
         target: Wanted size.
         options: How files are written.
+        continued: Whether an earlier start of the run may have written outputs.
         retry_failed: Whether pictures that failed are tried again.
         sharing: Number of processes that share this one's memory.
     """
@@ -44,6 +45,7 @@ class JournaledRun:
     load: Callable[[int], SRInferencer]
     target: Target
     options: WriteOptions = WriteOptions()
+    continued: bool = False
     retry_failed: bool = False
     sharing: int = 1
     _inferencer: SRInferencer | None = None
@@ -90,7 +92,7 @@ class JournaledRun:
         """
         counts, failures = Counter[str](), []
         for part in range(self.journal.parts):
-            records = self.journal.read(part).records
+            records = self.journal.read(part)
             counts[OPEN] += len(self.journal.numbers(part)) - len(records)
             for record in records.values():
                 status, reason = record.status, record.reason
@@ -106,8 +108,8 @@ class JournaledRun:
         ledger = _JournalLedger(self.journal, self.output, tries + 1)
         if job.target is not None:
             remove_partial(job.target)
-        part = self.journal.read(self.journal.part_of(job.number))
-        due = self._due(job, replace(part, damaged=True), lambda text: None)
+        record = self.journal.read(self.journal.part_of(job.number)).get(job.number)
+        due = self._due(job, record, True, lambda text: None)
         if due is None:
             self.journal.end(job.number)
         elif tries >= _MOST_DEATHS:
@@ -122,16 +124,18 @@ class JournaledRun:
         self, jobs: Mapping[int, Job], parts: list[int], tell: Callable[[str], None]
     ) -> Iterator[Job]:
         for number in parts:
-            part = self.journal.read(number)
-            due = (self._due(jobs[n], part, tell) for n in self.journal.numbers(number))
-            yield from (job for job in due if job is not None)
+            records = self.journal.read(number)
+            for n in self.journal.numbers(number):
+                due = self._due(jobs[n], records.get(n), self.continued, tell)
+                if due is not None:
+                    yield due
 
-    def _due(self, job: Job, part: Part, tell: Callable[[str], None]) -> Job | None:
+    def _due(
+        self, job: Job, record: Record | None, continued: bool, tell: Callable[[str], None]
+    ) -> Job | None:
         """The job as it is to be done, or None where it is settled."""
-        record = part.records.get(job.number)
-        if record is None:
-            # A result whose record is lost, or whose writer died, is as good as any.
-            return replace(job, existing=SAME) if part.damaged else job
+        if record is None:  # or it is lost, and an output that is there may be a result
+            return replace(job, existing=SAME) if continued else job
         ours = replace(job, existing=OURS) if record.written else job
         if record.status == FAILED:
             return ours if self.retry_failed or _is_changed(job.source, record.read) else None

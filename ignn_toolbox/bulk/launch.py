@@ -95,7 +95,7 @@ def journaled_run(
     processes.connect()
     with contextlib.ExitStack() as stack:
         if processes.rank > 0:  # rank 0 speaks for all about what is wrong with the request
-            processes.follow()
+            continued = processes.follow() == "continued"
         worklist = request.plan()
         jobs = worklist.jobs
         journal = Journal(output / FOLDER, len(jobs))
@@ -107,12 +107,20 @@ def journaled_run(
             description = request.describe(jobs)
             OutputFolder(output).prepare()
             stack.enter_context(_alone(journal.folder))
-            journal.claim(description)
-            processes.lead()
+            continued = journal.claim(description)
+            processes.lead("continued" if continued else "new")
         device = _device(request.inferencer["device"], processes)
         load = partial(_load, {**request.inferencer, "device": device})
-        run = JournaledRun(journal, output, load, request.target, request.options, retry_failed)
-        run.sharing = _sharing(device, processes)
+        run = JournaledRun(
+            journal,
+            output,
+            load,
+            request.target,
+            request.options,
+            continued=continued,
+            retry_failed=retry_failed,
+            sharing=_sharing(device, processes),
+        )
         yield run, dict(enumerate(jobs))
 
 

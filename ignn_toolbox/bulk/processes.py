@@ -79,24 +79,27 @@ class Processes:
         """Return the parts of the work that are this process's, out of ``parts``."""
         return range(self.rank, parts, self.world)
 
-    def lead(self) -> None:
+    def lead(self, word: str) -> None:
         """Let the other processes go on; called in rank 0 once all is prepared for them.
+
+        Args:
+            word: What they should know.
 
         Raises:
             OSError: Some have not come within ten minutes.
         """
         if self.store is None:
             return
-        self.store.set("ready", "")
+        self.store.set("ready", word)
         deadline = time.monotonic() + _PATIENCE.total_seconds()
         for rank in range(1, self.world):
             self._wait(f"here/{rank}", deadline, f"process {rank} of {self.world} has not come")
 
-    def follow(self) -> None:
-        """Wait for rank 0; called in all others before they look at anything that it prepares."""
-        if self.store is not None:
-            self.store.set(f"here/{self.rank}", "")
-            self._wait("ready")
+    def follow(self) -> str:
+        """Wait for rank 0, and return its word; called before a look at what it prepares."""
+        assert self.store is not None
+        self.store.set(f"here/{self.rank}", "")
+        return self._wait("ready").decode()
 
     def check(self) -> None:
         """Make sure that the others are still there.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from ignn_toolbox.bulk.journal import DONE, FAILED, SKIPPED, Journal, Part, Record, Stamp, StopRun
+from ignn_toolbox.bulk.journal import DONE, FAILED, SKIPPED, Journal, Record, Stamp, StopRun
 
 RUN = {"about": {"begun": "now"}, "model": {"weights": "ab"}, "pictures": {"count": 2, "list": "c"}}
 HERE = Stamp(5, 7, 1)
@@ -34,12 +34,12 @@ def test_parts_cover_every_picture_once_and_are_of_equal_length(tmp_path, total)
 
 
 def test_the_last_record_counts(journal):
-    assert journal.read(1) == Part()
+    assert journal.read(1) == {}
     journal.add(record(1, reason="bad"))
     last = record(1, DONE, read=HERE, written=HERE, time=1.5, worker="here:1")
     journal.add(last)
-    assert journal.read(1) == Part({1: last})
-    assert journal.read(0) == Part()
+    assert journal.read(1) == {1: last}
+    assert journal.read(0) == {}
 
 
 def test_a_line_cut_short_by_death_spoils_no_other(journal):
@@ -47,9 +47,7 @@ def test_a_line_cut_short_by_death_spoils_no_other(journal):
     path = journal.folder / "part-0001.jsonl"
     path.write_bytes(path.read_bytes() + b'\n{"picture": 1, "status": "fai')
     journal.add(record(1, reason="later"))
-    part = journal.read(1)
-    assert part.records[1].reason == "later"
-    assert part.damaged
+    assert journal.read(1)[1].reason == "later"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +74,7 @@ def test_a_line_cut_short_by_death_spoils_no_other(journal):
 def test_a_record_that_makes_no_sense_is_passed_over(journal, changes):
     line = json.dumps(asdict(record(1, written=HERE)) | changes)
     (journal.folder / "part-0001.jsonl").write_text(f"{line}\n")
-    assert journal.read(1) == Part({}, damaged=True)
+    assert journal.read(1) == {}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +82,7 @@ def test_a_record_that_makes_no_sense_is_passed_over(journal, changes):
 )
 def test_what_is_no_record_is_passed_over(journal, line):
     (journal.folder / "part-0001.jsonl").write_bytes(line)
-    assert journal.read(1) == Part({}, damaged=True)
+    assert journal.read(1) == {}
 
 
 def test_a_stamp_notices_a_change_and_no_mere_touch(tmp_path):
@@ -117,7 +115,8 @@ def test_pictures_in_hand_are_noted_until_they_end(journal):
 
 
 def test_another_run_is_refused_and_the_difference_named(journal):
-    journal.claim(RUN | {"about": {"begun": "later"}})
+    assert journal.claim(RUN | {"about": {"begun": "later"}})
+    assert not Journal(journal.folder / "new", 3).claim(RUN)
     for other, difference in (
         (RUN | {"model": {"weights": "cd"}}, "model weights: ab then, cd now"),
         (RUN | {"pictures": {"count": 3, "list": "d"}}, "pictures count: 2 then, 3 now"),

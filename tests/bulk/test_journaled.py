@@ -33,14 +33,16 @@ def make(tmp_path, nearest_restorer):
         out = tmp_path / "out"
         jobs = plan_jobs([str(tmp_path / "in")], str(out), OutputRules()).jobs
         journal = Journal(out / ".ignn_journal", len(jobs))
-        journal.claim({})
+        continued = journal.claim({})
         loaded = []
 
         def load(sharing):
             loaded.append(sharing)
             return SRInferencer(nearest_restorer, device="cpu")
 
-        run = JournaledRun(journal, out, load, **({"target": Target()} | changes))
+        run = JournaledRun(
+            journal, out, load, **({"target": Target(), "continued": continued} | changes)
+        )
         return run, dict(enumerate(jobs)), loaded
 
     return run
@@ -192,9 +194,11 @@ def test_an_output_whose_record_is_lost_is_known_by_its_content(make):
     for number in (1, 2):
         path = run.journal.folder / f"part-{number:04}.jsonl"
         path.write_bytes(path.read_bytes().replace(b"done", b"dome"))
+    (run.journal.folder / "part-0003.jsonl").unlink()
+    run, jobs, _ = make()
     jobs[2].target.write_bytes(b"of somebody else")
     before = jobs[1].target.stat().st_mtime_ns
-    assert work(run, jobs) == {1: DONE, 2: FAILED}
+    assert work(run, jobs) == {1: DONE, 2: FAILED, 3: DONE}
     assert jobs[1].target.stat().st_mtime_ns == before
     assert jobs[2].target.read_bytes() == b"of somebody else"
     assert "exists" in run.tally()[1][0]

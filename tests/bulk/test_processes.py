@@ -55,10 +55,9 @@ def test_the_first_prepares_and_all_end_with_its_status(address, world):
         here.connect(address)
         if here.rank == 0:
             events.append("prepared")
-            here.lead()
+            here.lead("new")
         else:
-            here.follow()
-            events.append("followed")
+            events.append(here.follow())
         here.check()
 
         def conclude(done):
@@ -69,13 +68,13 @@ def test_the_first_prepares_and_all_end_with_its_status(address, world):
 
     in_threads([Processes(rank, world) for rank in reversed(range(world))], run)
     assert statuses == dict.fromkeys(range(world), 7)
-    assert events == ["prepared", *["followed"] * (world - 1), f"{10 * world} done"]
+    assert events == ["prepared", *["new"] * (world - 1), f"{10 * world} done"]
 
 
 def test_a_process_that_never_comes_is_reported(monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE", timedelta(seconds=0.1))
     with pytest.raises(OSError, match="process 1 of 2 has not come within"):
-        Processes(0, 2, store=dist.HashStore()).lead()
+        Processes(0, 2, store=dist.HashStore()).lead("")
 
 
 def test_a_store_that_is_gone_ends_what_was_left_over(address):
