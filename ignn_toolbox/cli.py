@@ -32,7 +32,7 @@ COMMANDS = (
     ("prepare", "make LR files and training crops; examine folders of data"),
     ("inspect", "draw a patch's neighbours, feature maps, or how a picture repeats itself"),
     ("grid", "train and test the variants that one file names, and print their table"),
-    ("benchmark", "measure time and memory, or predict the memory that a network will take"),
+    ("plan", "predict the memory that a network will take, before anything runs"),
     ("models", "list the models that ship with the package"),
     ("serve", "open a page in the browser to try models on pictures"),
     ("export", "write a model as an ONNX file or as safetensors"),

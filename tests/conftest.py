@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 TESTS = Path(__file__).resolve().parent
+sys.path.append(str(TESTS.parent / "benchmarks"))  # measuring programs are tested as modules
 
 
 @pytest.fixture(scope="session", autouse=True)

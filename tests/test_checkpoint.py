@@ -28,7 +28,7 @@ from ignn_toolbox.checkpoint import (
 )
 from ignn_toolbox.engine.checkpoint import training_checkpoints
 
-_SCRIPT = Path(__file__).resolve().parents[1] / "tools/benchmark/hostile_files.py"
+_SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks/hostile_files.py"
 _TRIED = runpy.run_path(str(_SCRIPT))
 HOSTILE, CANARY, Calls = (_TRIED[name] for name in ("HOSTILE", "CANARY", "Calls"))
 

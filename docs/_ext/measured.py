@@ -19,46 +19,48 @@ _EXPLAINED = {
     "kill_matrix": (
         "A training is sent a signal at a moment of its second half and resumed; `equal` says "
         "whether its last checkpoint equals the undisturbed run's bit for bit. Command: "
-        "`python tools/benchmark/kill_matrix.py --out benchmarks/results/kill_matrix.csv`."
+        "`python benchmarks/kill_matrix.py --out benchmarks/results/kill_matrix.csv`."
     ),
-    "ops": "Single operators. Command: `ignn benchmark ops`.",
+    "ops": "Single operators. Command: `python benchmarks/speed.py ops`.",
     "large_picture": (
         "`ignn upscale` on one large picture; the peak is that of the process's anonymous resident "
         "memory, sampled every 20 ms from outside. `ignn` is the full IGNN x2 with random weights. "
-        "Commands: `python tools/benchmark/large_picture.py --size 2040x1356 --memory 4G`, `... "
+        "Commands: `python benchmarks/large_picture.py --size 2040x1356 --memory 4G`, `... "
         "--model ignn_tiny_x2 --size 4000x3000 --memory 2G`."
     ),
-    "model": "Inference of GraphAgg and of whole networks. Command: `ignn benchmark model`.",
-    "train": "Backward passes and training steps. Command: `ignn benchmark train`.",
+    "model": (
+        "Inference of GraphAgg and of whole networks. Command: `python benchmarks/speed.py model`."
+    ),
+    "train": "Backward passes and training steps. Command: `python benchmarks/speed.py train`.",
     "train_speed": (
         "`ignn train` beside a bare loop with the same network on random tensors. Command: "
-        "`python tools/benchmark/train_speed.py --out benchmarks/results/train_speed.csv`."
+        "`python benchmarks/train_speed.py --out benchmarks/results/train_speed.csv`."
     ),
     "train_steps": (
         "Time and peak memory of a training step. Command: "
-        "`python tools/benchmark/gpu.py --out benchmarks/results/train_steps.csv`."
+        "`python benchmarks/gpu.py --out benchmarks/results/train_steps.csv`."
     ),
     "onnx_operators": (
         "Where onnxruntime spends its time on an exported network. Command: "
-        "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
+        "`python benchmarks/onnx_speed.py --out benchmarks/results`."
     ),
     "onnx_parity": (
         "Largest absolute difference between an exported network in onnxruntime and the network in "
         "torch, in units of the range [0, 1]. Command: "
-        "`python tools/benchmark/onnx_parity.py --out benchmarks/results/onnx_parity.csv`."
+        "`python benchmarks/onnx_parity.py --out benchmarks/results/onnx_parity.csv`."
     ),
     "onnx_speed": (
         "An exported network in onnxruntime beside torch, in turns. Command: "
-        "`python tools/benchmark/onnx_speed.py --out benchmarks/results`."
+        "`python benchmarks/onnx_speed.py --out benchmarks/results`."
     ),
     "bulk": (
         "Pictures a second of `ignn upscale` in one process and in several, a thread each. "
-        "Command: `python tools/benchmark/bulk.py --out benchmarks/results/bulk.csv`."
+        "Command: `python benchmarks/bulk.py --out benchmarks/results/bulk.csv`."
     ),
     "small_pictures": (
         "`ignn upscale` on many small pictures: time from the command to the first output, and the "
         "share of the time after it that is not the network's, by the clock and by processor time. "
-        "Command: `python tools/benchmark/small_pictures.py`."
+        "Command: `python benchmarks/small_pictures.py`."
     ),
     "ablation_tiny/table2": (
         "Command: `ignn grid ablation_tiny/table2.yml --data-root /data/sr --out runs/ladder`."
@@ -81,40 +83,40 @@ _EXPLAINED = {
     "neighbor_gain": (
         "What the k neighbours' patches explain of a network's error, in dB: with one set of "
         "coefficients for all images, with one for each image, and the most of any image. Command: "
-        "`python tools/benchmark/neighbor_gain.py --images data/train/BSDS399 --list "
+        "`python benchmarks/neighbor_gain.py --images data/train/BSDS399 --list "
         "data/train/bsds399_val20.txt --name bsds399_val20`, `... --images data/bench/Urban100 "
         '--every 5 --name "Urban100, every 5th"`; `--vgg FILE` adds the row of VGG19\'s features.'
     ),
     "tiling_cost": (
         "Exact tiles and the picture in one piece in turns in one process; the area ratio is the "
-        "planner's. Command: `python tools/benchmark/tiling.py cost`."
+        "planner's. Command: `python benchmarks/tiling.py cost`."
     ),
     "tiling_equality": (
         "Largest difference between the picture in exact tiles and in one piece, for values in "
         "[0, 1] and random weights, and whether all neighbours are the same. Command: `python "
-        "tools/benchmark/tiling.py equality`."
+        "benchmarks/tiling.py equality`."
     ),
     "tiling_independent": (
         "How far independent tiles are from the picture in one piece. Command: `python "
-        "tools/benchmark/tiling.py independent --images data/bench/Urban100`."
+        "benchmarks/tiling.py independent --images data/bench/Urban100`."
     ),
     "soak": (
         "Memory and speed of a long training with validations. Command: "
-        "`python tools/benchmark/soak.py --out benchmarks/results/soak.csv --plot "
+        "`python benchmarks/soak.py --out benchmarks/results/soak.csv --plot "
         "docs/images/soak.png`."
     ),
     "data": (
         "Augmented LR/HR pairs a second from image files and from caches; by processor time, what "
-        "one core delivers. Command: `ignn benchmark data`."
+        "one core delivers. Command: `python benchmarks/data_speed.py`."
     ),
     "start_time": (
         "Seconds from the command to its first iteration. Command: "
-        "`python tools/benchmark/start_time.py --out benchmarks/results/start_time.csv`."
+        "`python benchmarks/start_time.py --out benchmarks/results/start_time.csv`."
     ),
     "processes": (
         "One process of batch 4 beside two of batch 2: largest difference, and its ratio to the "
         "largest value. Command: "
-        "`python tools/benchmark/processes.py --out benchmarks/results/processes.csv`."
+        "`python benchmarks/processes.py --out benchmarks/results/processes.csv`."
     ),
     "fuzz_journal": (
         "Journals of bulk runs, damaged by seeded rules; then the same command again. `went on`: "
@@ -125,7 +127,7 @@ _EXPLAINED = {
     "hostile_files": (
         "Checkpoints that want to run code: files of each kind, how many were refused, and in how "
         "many anything ran. Command: "
-        "`python tools/benchmark/hostile_files.py --out benchmarks/results/hostile_files.csv`."
+        "`python benchmarks/hostile_files.py --out benchmarks/results/hostile_files.csv`."
     ),
 }
 

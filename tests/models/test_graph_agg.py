@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from speed_cases import textbook
 
-from ignn_toolbox.benchmark import textbook
 from ignn_toolbox.models import Given, GraphAgg
 from ignn_toolbox.ops import PatchGraph
 from ignn_toolbox.registry import MODELS

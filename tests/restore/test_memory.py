@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from speed_cases.networks import build_network, build_tiny_network
 
-from ignn_toolbox.benchmark.networks import build_network, build_tiny_network
 from ignn_toolbox.restore import memory, tiles
 from ignn_toolbox.restore.memory import format_memory, free_memory, used_memory
 from ignn_toolbox.restore.planner import TilePlanner

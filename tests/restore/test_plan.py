@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from speed_cases.networks import build_network
 from torch import nn
 
-from ignn_toolbox.benchmark.networks import build_network
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.restore.network_plan import list_convolutions, plan_memory
 
