@@ -37,6 +37,7 @@ CONTENTS: dict[str, Callable[[], str]] = {
     "functions of apis": lambda: catalogue.functions("ignn_toolbox.apis"),
     "functions of ops": lambda: catalogue.functions("ignn_toolbox.ops"),
     "paper tables": measured.paper_all,
+    "rivals": measured.rivals,
     "zoo": measured.zoo,
     "zoo details": measured.zoo_details,
     **{

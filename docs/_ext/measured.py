@@ -9,7 +9,7 @@ from ignn_toolbox.commands.models import markdown_table
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.evaluation.paper import TITLES, paper_table
 from ignn_toolbox.evaluation.table_format import markdown
-from ignn_toolbox.zoo import zoo_models
+from ignn_toolbox.zoo import described_models, zoo_models
 from ignn_toolbox.zoo.card import model_card
 from ignn_toolbox.zoo.index import bundled_configs
 from ignn_toolbox.zoo.paths import configs_dir
@@ -143,6 +143,12 @@ def zoo() -> str:
 def zoo_details() -> str:
     """The card of each model of the zoo, from the metafiles."""
     return "\n".join(_demoted(model_card(model), 2) for _, model in sorted(zoo_models().items()))
+
+
+def rivals() -> str:
+    """The models whose weights other code gives, with what these score here."""
+    models = described_models().values()
+    return markdown_table(model for model in models if not model.is_ready) + "\n"
 
 
 def configs() -> str:

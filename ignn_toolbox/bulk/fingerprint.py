@@ -52,14 +52,13 @@ def describe_run(
 def _model(model: str, checkpoint: str | None) -> dict[str, str | None]:
     if Path(model).suffix in CHECKPOINT_SUFFIXES:
         return {"config": _digest(Path(model)), "weights": _digest(Path(checkpoint or model))}
-    config, shipped = resolve(model)
-    weights = checkpoint or shipped
+    weights = checkpoint or resolve(model)[1]
     if weights is None and model not in zoo_models():
         raise ValueError(
             f"{model} comes without weights, so every process would draw its own; name a "
             "checkpoint (--checkpoint)"
         )
-    text = json.dumps(load_config(config).model.to_dict(), sort_keys=True, default=str)
+    text = json.dumps(load_config(model).model.to_dict(), sort_keys=True, default=str)
     return {
         "config": hashlib.sha256(text.encode()).hexdigest()[:16],
         "weights": None if weights is None else _digest(Path(weights)),

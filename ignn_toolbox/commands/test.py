@@ -51,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     from ..engine.test import test
     from ..zoo.index import resolve
 
-    _, shipped = resolve(args.config)
+    checkpoint = args.checkpoint or resolve(args.config)[1]
     config = load_config(args.config, parse_options(args.cfg_options), data_root=args.data_root)
     results = test(
         config,
-        args.checkpoint or shipped,
+        checkpoint,
         out_dir=args.out,
         save_images=args.save_images,
         launcher=args.launcher,

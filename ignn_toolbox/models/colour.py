@@ -40,11 +40,23 @@ def to_luma(rgb: Tensor) -> Tensor:
     return rgb if rgb.shape[1] == 1 else to_ycbcr(rgb)[:, :1]
 
 
+def in_own_planes(image: Tensor, spec: NetworkSpec) -> Tensor:
+    """Bring RGB pictures ``(N, 3, H, W)`` to the planes of a network of luma or grey, for training.
+
+    Raises:
+        ValueError: A picture is coloured, and the network knows grey only.
+    """
+    if spec.colour == "luma":
+        return to_luma(image)
+    return _grey(image) if spec.colour == "grey" else image
+
+
 def restore_in_colour(restore: Callable[[Tensor], Tensor], spec: NetworkSpec, lq: Tensor) -> Tensor:
     """Restore a picture whose channels may not be the network's.
 
     A luma network restores the luma of RGB; Cb and Cr are enlarged by MATLAB's bicubic. A single
-    plane is repeated three times for a network of RGB, and its result becomes grey again.
+    plane is repeated three times for a network of RGB, and its result becomes grey again. Three
+    equal planes go through a network of grey as one.
 
     Args:
         restore: The network, or what runs it.
@@ -55,7 +67,7 @@ def restore_in_colour(restore: Callable[[Tensor], Tensor], spec: NetworkSpec, lq
         ``(N, C, scale * H, scale * W)``, not clamped.
 
     Raises:
-        ValueError: The picture is RGB, and the network knows grey only.
+        ValueError: The picture is coloured, and the network knows grey only.
     """
     channels = lq.shape[1]
     if channels == spec.channels[0]:
@@ -69,12 +81,21 @@ def restore_in_colour(restore: Callable[[Tensor], Tensor], spec: NetworkSpec, lq
     if channels == 1 and spec.channels[0] == 3:
         rgb = restore(lq.expand(-1, 3, -1, -1).contiguous())
         return (rgb * rgb.new_tensor(_GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    if channels == 3 and spec.colour == "grey":
+        return restore(_grey(lq)).expand(-1, 3, -1, -1)
     raise ValueError(
-        f"a picture of {channels} channels does not fit a network for {spec.colour} pictures of "
-        f"{spec.channels[0]}; turn it to grey first"
-        if spec.colour == "grey"
-        else f"a picture of {channels} channels does not fit a network of {spec.channels[0]}"
+        f"a picture of {channels} channels does not fit a network of {spec.channels[0]}"
     )
+
+
+def _grey(image: Tensor) -> Tensor:
+    """The plane that all three of RGB are."""
+    plane = image[:, :1]
+    if not bool((image == plane).all()):
+        raise ValueError(
+            "a coloured picture does not fit a network for grey pictures; turn it to grey first"
+        )
+    return plane
 
 
 def _constants(like: Tensor) -> tuple[Tensor, Tensor]:

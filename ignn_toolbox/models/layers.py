@@ -100,6 +100,16 @@ class MeanShift(nn.Module):
         return Reach()
 
 
+class ConvReLU(nn.Conv2d):
+    """3x3 convolution and ReLU; looks as far as its convolution."""
+
+    def __init__(self, channels_in: int, channels_out: int, bias: bool = True) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(super().forward(x), inplace=True)
+
+
 class ResBlock(nn.Module):
     """EDSR's residual block: conv, ReLU, conv, times ``res_scale``, plus input."""
 

@@ -1,11 +1,12 @@
 """Model index and import of foreign checkpoints."""
 
-from .index import ZooModel, bundled_configs, list_models, resolve, zoo_models
+from .index import ZooModel, bundled_configs, described_models, list_models, resolve, zoo_models
 from .paths import checkpoints_dir, configs_dir
 
 __all__ = [
     "ZooModel",
     "bundled_configs",
+    "described_models",
     "checkpoints_dir",
     "configs_dir",
     "list_models",

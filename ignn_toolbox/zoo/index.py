@@ -5,6 +5,8 @@ of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the conf
 ``Scale``, ``Parameters`` and ``Results``; a model that learnt something also has ``Weights``,
 ``SHA256`` and ``Training`` (data, its terms, the command). ``Weights`` is a file in
 ``zoo/checkpoints``, or a list of URLs of the same file, which is downloaded when it is first used.
+Where the weights are other code's to give, ``Foreign`` names the kind of checkpoint instead that
+`ignn import` takes for the model.
 """
 
 import fnmatch
@@ -34,6 +36,7 @@ class ZooModel:
         training: Data, its terms of use and the command, as the metafile says.
         results: Measured figures: a list of ``{Dataset, Protocol, PSNR, SSIM}``.
         urls: Where the checkpoint is to be had; empty for one that ships with the package.
+        foreign: The kind of other code's checkpoints that hold its weights, which do not ship.
     """
 
     name: str
@@ -45,6 +48,12 @@ class ZooModel:
     training: dict[str, Any] = field(default_factory=dict)
     results: list[dict[str, Any]] = field(default_factory=list)
     urls: tuple[str, ...] = ()
+    foreign: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs as it ships: it has weights, or learns nothing."""
+        return self.weights is not None or self.parameters == 0
 
     def verify(self) -> Path | None:
         """Returns the checkpoint's path, if any, after comparing its digest with the metafile's.
@@ -56,6 +65,12 @@ class ZooModel:
             ValueError: The file is not the one that was published.
             OSError: The file could not be downloaded.
         """
+        if not self.is_ready:
+            other = f"convert a checkpoint of {self.foreign} with `ignn import`, or "
+            raise FileNotFoundError(
+                f"{self.name} ships without weights: {other if self.foreign else ''}train "
+                f"{self.config.stem}, and name the file that comes of it"
+            )
         if self.weights is None:
             return None
         if self.urls:
@@ -74,7 +89,12 @@ class ZooModel:
 
 
 def zoo_models() -> dict[str, ZooModel]:
-    """The zoo's models by name, in the metafiles' order."""
+    """The models that can be run as they ship, by name, in the metafiles' order."""
+    return {name: model for name, model in described_models().items() if model.is_ready}
+
+
+def described_models() -> dict[str, ZooModel]:
+    """All models of the metafiles by name, in their order."""
     models = {}
     for metafile in sorted(configs_dir().glob("*/metafile.yml")):
         entries = yaml.safe_load(metafile.read_text(encoding="utf-8")) or {}
@@ -97,6 +117,7 @@ def described(entry: dict[str, Any]) -> ZooModel:
         parameters=entry["Parameters"],
         training=entry.get("Training", {}),
         results=entry.get("Results", []),
+        foreign=entry.get("Foreign"),
     )
 
 
@@ -130,7 +151,7 @@ def resolve(name_or_path: str | Path) -> tuple[Path, Path | None]:
         ValueError: The checkpoint is damaged.
         OSError: The checkpoint could not be downloaded.
     """
-    model = zoo_models().get(str(name_or_path))
+    model = described_models().get(str(name_or_path))
     return find_config(name_or_path), None if model is None else model.verify()
 
 
@@ -145,7 +166,7 @@ def find_config(name_or_path: str | Path) -> Path:
         FileNotFoundError: Nothing is called so; the message names the nearest that exist.
     """
     text = str(name_or_path)
-    models = zoo_models()
+    models = described_models()
     if text in models:
         return models[text].config
     path = Path(name_or_path)

@@ -75,9 +75,8 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     if isinstance(config_or_name, Config):
         named = config_or_name
     else:
-        path, shipped = resolve(config_or_name)
-        named = load_config(path)
-        checkpoint = checkpoint or shipped
+        named = load_config(config_or_name)
+        checkpoint = checkpoint or resolve(config_or_name)[1]
     name = named.filename or "the config"
     if not isinstance(named.get("model"), dict):
         raise ValueError(f"{name} describes no model")

@@ -9,7 +9,8 @@ import torch
 
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.registry import MODELS
-from ignn_toolbox.zoo import bundled_configs, configs_dir
+from ignn_toolbox.zoo import bundled_configs, configs_dir, described_models
+from ignn_toolbox.zoo.importers import foreign_kinds
 
 CONFIGS = bundled_configs()
 
@@ -25,31 +26,48 @@ def build(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_config_loads_and_builds(name):
     config, model = build(name)
-    assert model.scale in (2, 3, 4)
+    assert model.scale in (1, 2, 3, 4)
     assert "test_dataloader" in config
     if "train_cfg" in config:
         assert model.loss_fn is not None
 
 
-@pytest.mark.parametrize("name", [name for name in CONFIGS if "_1xb" in name or "_2xb" in name])
-def test_name_tells_size_batch_and_length(name):
+NAMED = [name for name in CONFIGS if "_1xb" in name or "_2xb" in name]
+SIZES = re.compile(r"_x\dc(\d+)(?:g(\d+))?b(\d+)(?:k(\d+)d(\d+|all))?_")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_name_tells_scale_batch_and_length(name):
     config, model = build(name)
-    network = model.network
-    sizes = re.search(r"_x(\d)c(\d+)(?:g(\d+))?b(\d+)(?:k(\d+)d(\d+|all))?_", name)
-    assert network.spec.scale == int(sizes[1])
-    assert network.stem.out_channels == int(sizes[2])
-    groups = sizes[3] or sizes[4]
-    if not name.startswith("rcan-tiny"):
-        assert len(network.blocks) == int(groups)
-    graph = network.aggregator
-    if sizes[5] is not None:
-        assert graph.num_neighbors == int(sizes[5])
-        assert graph.window == (None if sizes[6] == "all" else int(sizes[6]))
-    else:
-        assert not hasattr(graph, "num_neighbors")
+    scale = re.search(r"_(?:x(\d)|n\d)", name)[1]  # the noise of one that keeps the size
+    assert model.network.spec.scale == int(scale or 1)
     gpus, batch, iterations = re.search(r"_(\d)xb(\d+)-(\d+)k_", name).groups()
     assert config.train_dataloader.batch_size == int(batch)
     assert config.train_cfg.max_iters == 1000 * int(iterations)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if SIZES.search(name)])
+def test_name_tells_sizes(name):
+    network = build(name)[1].network
+    channels, groups, blocks, neighbors, window = SIZES.search(name).groups()
+    assert network.stem.out_channels == int(channels)
+    if not name.startswith("rcan-tiny"):
+        assert len(network.blocks) == int(groups or blocks)
+    graph = network.aggregator
+    if neighbors is not None:
+        assert graph.num_neighbors == int(neighbors)
+        assert graph.window == (None if window == "all" else int(window))
+    else:
+        assert not hasattr(graph, "num_neighbors")
+
+
+@pytest.mark.parametrize("model", described_models().values(), ids=lambda m: m.name)
+def test_parameters_are_those_of_the_metafile(model):
+    network = build(model.config.stem)[1].network
+    assert sum(p.numel() for p in network.parameters()) == model.parameters
+    assert network.spec.scale == model.scale
+    if model.foreign is not None:
+        assert model.foreign in {kind.kind for _, kind in foreign_kinds()}
 
 
 def difference(first, second, at=""):

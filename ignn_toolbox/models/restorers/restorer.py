@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.data_sample import SRDataSample
 from ...ops import imresize
 from ...registry import MODELS
-from ..colour import restore_in_colour, to_luma
+from ..colour import in_own_planes, restore_in_colour
 from ..spec import Outputs
 from .official_chop import OfficialChop
 from .self_ensemble import SelfEnsemble
@@ -96,8 +96,7 @@ class Restorer(BaseModel):
         self._check_scale(inputs, data_samples)
         gt = self.data_preprocessor.stack_gt(data_samples)
         spec = self.network.spec
-        if spec.colour == "luma":
-            inputs, gt = to_luma(inputs), to_luma(gt)
+        inputs, gt = in_own_planes(inputs, spec), in_own_planes(gt, spec)
         out = self.network(inputs)
         if not isinstance(out, Outputs):
             return {"loss": self.loss_fn(out.float(), gt)}
