@@ -55,10 +55,10 @@ def test_name_tells_sizes(name):
         assert len(network.blocks) == int(groups or blocks)
     graph = network.aggregator
     if neighbors is not None:
-        assert graph.num_neighbors == int(neighbors)
-        assert graph.window == (None if window == "all" else int(window))
+        assert graph.how.num_neighbors == int(neighbors)
+        assert graph.how.window == (None if window == "all" else int(window))
     else:
-        assert not hasattr(graph, "num_neighbors")
+        assert not hasattr(graph, "how")
 
 
 @pytest.mark.parametrize("model", described_models().values(), ids=lambda m: m.name)
