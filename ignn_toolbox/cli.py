@@ -9,15 +9,18 @@ import argparse
 import difflib
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from .errors import describe
+from .text import shown
 from .version import __version__
 
 COMMANDS = (
@@ -58,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if owns_process:
         _fill_closed_streams()
     argv = list(sys.argv[1:] if argv is None else argv)
+    if owns_process:
+        _never_fail_to_print()
     if not argv or argv[0].startswith("-"):
         return _main_help(argv)
     name = argv[0]
@@ -143,8 +148,19 @@ def _guarded(name: str, words: Sequence[str], owns_process: bool) -> int:
     except Exception as error:
         if os.environ.get("IGNN_DEBUG") == "1":
             raise
-        print(f"ignn {name}: error: {describe(error)}", file=sys.stderr)
+        # A name in it cannot pretend to be another line of ours.
+        text = "\n  ".join(map(shown, describe(error).split("\n")))
+        print(f"ignn {name}: error: {text}", file=sys.stderr)
         return 1
+
+
+def _never_fail_to_print() -> None:
+    """What the terminal's encoding lacks is escaped; what decoders say of files goes nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    # Our own errors name the file, Pillow's warnings do not.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @contextmanager

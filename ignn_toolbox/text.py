@@ -33,16 +33,17 @@ def encoded(text: str) -> bytes:
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows as CSV, none of whose cells a spreadsheet computes; None is an empty cell."""
+    """Return rows as CSV, a line each; no cell is a formula to a spreadsheet, None is empty."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    is_formula = value.startswith(_FORMULA) and not _is_number(value)
+    return f"'{shown(value)}" if is_formula else shown(value)
 
 
 def _is_number(text: str) -> bool:

@@ -14,6 +14,7 @@ from ..bulk.run import WriteOptions, run_jobs
 from ..bulk.worklist import Job, Listing, OutputFolder, OutputRules
 from ..images import DEFAULT_QUALITY, FORMATS, MAX_PIXELS
 from ..restore.inferencer import SRInferencer, Target
+from ..text import shown
 from ._progress import PictureProgress, progress_bar
 
 _LISTED = 50  # failures of a run that has a journal
@@ -284,9 +285,9 @@ def _summarise(
             lines.append(f"  and {len(failures) - _LISTED} more, see {journal}")
         lines.append("  --retry-failed tries failed pictures again")
     for line in lines:
-        print(line, file=sys.stderr)
+        print(shown(line), file=sys.stderr)
     return 1 if counts[FAILED] or counts[OPEN] else 0
 
 
 def _tell(name: str, text: str) -> None:
-    print(f"ignn {name}: {text}", file=sys.stderr)
+    print(f"ignn {name}: {shown(text)}", file=sys.stderr)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from ..datasets.bicubic_dataset import bicubic_lr
 from ..datasets.file_list import files_by_stem
@@ -15,6 +14,8 @@ from ..evaluation import Results, read_results
 from ..evaluation.comparison import Comparison, compare
 from ..evaluation.recurrence import recurrence_score
 from ..images import read_image
+from ..text import shown
+from ._console import console, table
 from ._progress import progress_bar
 
 HELP = "Compare results image by image: mean difference, interval, p-value, gains and losses."
@@ -52,18 +53,18 @@ def run(args: argparse.Namespace) -> int:
     baseline, *others = [read_results(path) for path in args.results]
     # Refuses what cannot be compared before anything slow is begun.
     comparisons = [compare(baseline, other, args.figure) for other in others]
-    console = Console()
+    out = console()
     if not args.no_recurrence:
-        scores = _recurrence_scores(baseline, args.data_root, console)
+        scores = _recurrence_scores(baseline, args.data_root, out)
         if scores is not None:
             comparisons = [compare(baseline, other, args.figure, scores) for other in others]
     for other, rows in zip(others, comparisons, strict=True):
-        _print(console, baseline, other, rows, args.top)
+        _print(out, baseline, other, rows, args.top)
     return 0
 
 
 def _recurrence_scores(
-    results: Results, data_root: Path | None, console: Console
+    results: Results, data_root: Path | None, out: Console
 ) -> dict[tuple[str, str], float] | None:
     """Scores of all images, or None with a notice where ground truth cannot be found."""
     images = list(dict.fromkeys((r["dataset"], r["image"]) for r in results.records))
@@ -72,10 +73,9 @@ def _recurrence_scores(
         folder = results.info.get("gt_dirs", {}).get(dataset)
         folder = Path(folder) if data_root is None and folder else (data_root or Path()) / dataset
         if not folder.is_dir():
-            console.print(
-                f"note: no ground truth of {dataset} in {folder}, so no split by self-similarity; "
-                "name its folder's parent by --data-root",
-                highlight=False,
+            out.print(
+                f"note: no ground truth of {shown(dataset)} in {shown(folder)}, so no split by "
+                "self-similarity; name its folder's parent by --data-root"
             )
             return None
         files |= {(dataset, stem): path for stem, path in files_by_stem(folder).items()}
@@ -91,49 +91,56 @@ def _recurrence_scores(
 
 
 def _print(
-    console: Console, a: Results, b: Results, comparisons: Sequence[Comparison], top: int
+    out: Console, a: Results, b: Results, comparisons: Sequence[Comparison], top: int
 ) -> None:
     figure = {"psnr": "PSNR (dB)", "ssim": "SSIM"}[comparisons[0].figure]
-    title = f"{figure} of {b.model} - {a.model}, x{a.scale}"
-    table = Table(title=title, caption="p: Wilcoxon's signed-rank test, two-sided")
-    for column in ("set", "images", "protocol", "mean", "95 % interval", "p", "wins/losses"):
-        table.add_column(column, no_wrap=True)
-    for row in comparisons:
-        table.add_row(
+    rows = [
+        [
             row.dataset,
-            str(len(row.names)),
+            len(row.names),
             row.protocol,
             f"{row.mean:+.4f}",
             _interval(row.interval),
             f"{row.p_value:.2g}",
             f"{row.wins}/{row.losses}",
-        )
-    console.print(table)
+        ]
+        for row in comparisons
+    ]
+    header = ["set", "images", "protocol", "mean", "95 % interval", "p", "wins/losses"]
+    title = f"{figure} of {b.model} - {a.model}, x{a.scale}"
+    caption = "p: Wilcoxon's signed-rank test, two-sided"
+    out.print(table(header, rows, title=title, caption=caption))
     if any(row.splits for row in comparisons):
-        _print_splits(console, comparisons)
+        _print_splits(out, comparisons)
     for row in comparisons:
         where = f"{row.dataset}, {row.protocol}"
-        for label, rows in zip(("gain", "loss"), row.extremes(top), strict=True):
-            images = ", ".join(f"{name} {value:+.4f}" for name, value in rows) or "none"
-            console.print(f"largest {label} ({where}): {images}", highlight=False)
+        for label, found in zip(("gain", "loss"), row.extremes(top), strict=True):
+            images = ", ".join(f"{name} {value:+.4f}" for name, value in found) or "none"
+            out.print(shown(f"largest {label} ({where}): {images}"))
 
 
-def _print_splits(console: Console, comparisons: Sequence[Comparison]) -> None:
-    table = Table(title="by self-similarity (recurrence score of the LR image)")
-    for column in ("set", "protocol", "half", "images", "mean", "95 % interval"):
-        table.add_column(column, no_wrap=True)
-    for row in comparisons:
-        for split in row.splits:
-            count, mean = str(split.images), f"{split.mean:+.4f}"
-            interval = _interval(split.interval)
-            table.add_row(row.dataset, row.protocol, split.label, count, mean, interval)
-    console.print(table)
+def _print_splits(out: Console, comparisons: Sequence[Comparison]) -> None:
+    header = ["set", "protocol", "half", "images", "mean", "95 % interval"]
+    rows = [
+        [
+            row.dataset,
+            row.protocol,
+            split.label,
+            split.images,
+            f"{split.mean:+.4f}",
+            _interval(split.interval),
+        ]
+        for row in comparisons
+        for split in row.splits
+    ]
+    title = "by self-similarity (recurrence score of the LR image)"
+    out.print(table(header, rows, title=title))
     for row in comparisons:
         if row.correlation is not None and math.isfinite(row.correlation):
-            console.print(
-                f"rank correlation of difference and recurrence score "
-                f"({row.dataset}, {row.protocol}): {row.correlation:+.3f}",
-                highlight=False,
+            where = shown(f"{row.dataset}, {row.protocol}")
+            out.print(
+                f"rank correlation of difference and recurrence score ({where}): "
+                f"{row.correlation:+.3f}"
             )
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib import cbook
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from ..datasets.bicubic_dataset import bicubic_lr
@@ -20,8 +18,10 @@ from ..images import Picture, as_rgb, encode_picture, read_picture, upright, wri
 from ..images.convert import to_array, to_tensor
 from ..models.restorers import Restorer
 from ..ops import imresize
+from ..text import shown
 from ..visualization.comparison import Panel, comparison_row, hardest_box, stack_rows
 from ..zoo.loading import init_model
+from ._console import console, table
 
 HELP = f"""Restore a photograph and a self-similar pattern, or the pictures you name, with the
 shipped models. Each is shrunk by MATLAB's bicubic first and compared with the original afterwards
@@ -70,27 +70,27 @@ def run(args: argparse.Namespace) -> int:
     if len(scales) > 1:
         raise ValueError(f"models of different scales cannot be compared: {sorted(scales)}")
     (scale,) = scales
-    console = Console()
-    table = Table("picture", "method", "PSNR [dB]", "SSIM", "seconds")
-    table.title = f"x{scale}, {DEFAULT_PROTOCOL}"
+    out = console()
+    header = ["picture", "method", "PSNR [dB]", "SSIM", "seconds"]
+    rows = table(header, title=f"x{scale}, {DEFAULT_PROTOCOL}")
     drawings = []
     for name, original in pictures(args.images):
-        with console.status(f"restoring {name}"):
+        with out.status(f"restoring {name}"):
             original = modcrop(original, scale)
             results = compare(original, restorers, scale)
         for index, result in enumerate(results):
             figures = (f"{result.psnr:.2f}", f"{result.ssim:.4f}", f"{result.seconds:.2f}")
-            table.add_row("" if index else name, result.method, *figures)
-        table.add_section()
+            rows.add_row("" if index else name, shown(result.method), *figures)
+        rows.add_section()
         drawings.append(draw(name, original, results))
-    console.print(table)
+    out.print(rows)
     write_new(encode_picture(Picture(stack_rows(drawings), "png")), output, args.overwrite)
-    console.print(f"drawn side by side: {output}", highlight=False)
+    out.print(f"drawn side by side: {shown(output)}")
     return 0
 
 
 def pictures(names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and RGB ``(H, W, 3)`` uint8 of each picture; without names, those of the demo."""
+    """Yield each picture's name, as shown, and RGB ``(H, W, 3)`` uint8; by default the demo's."""
     if not names:
         photograph = cbook.get_sample_data(PHOTOGRAPH, asfileobj=False)
         yield "photograph", read_picture(photograph).pixels
@@ -98,7 +98,7 @@ def pictures(names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
     for name in names:
         picture = read_picture(name)
         pixels = upright(picture.pixels, picture.orientation)
-        yield Path(name).name, as_rgb(pixels)
+        yield shown(Path(name).name), as_rgb(pixels)
 
 
 def pattern(size: int = 192) -> np.ndarray:

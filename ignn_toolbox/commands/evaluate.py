@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from ..datasets.file_list import set_name
@@ -11,6 +10,8 @@ from ..evaluation import DEFAULT_PROTOCOL, PROTOCOLS, Results, means, write_resu
 from ..evaluation.folder import score_folder
 from ..evaluation.perceptual import PERCEPTUAL, perceptual_metric
 from ..evaluation.protocols import check_protocol
+from ..text import shown
+from ._console import console, table
 from ._progress import progress_bar
 
 HELP = "Score a folder of super-resolved images against ground truth, without any model."
@@ -77,14 +78,14 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.out is not None:
         write_results(args.out, results)
-    console = Console()
+    out = console()
     if args.per_image:
-        console.print(_image_table(records))
-    console.print(_mean_table(results))
+        out.print(_image_table(records))
+    out.print(_mean_table(results))
     for note in notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        out.print(f"note: {shown(note)}")
     if args.out is not None:
-        console.print(f"wrote {args.out / 'results.json'} and per_image.csv", highlight=False)
+        out.print(f"wrote {shown(args.out / 'results.json')} and per_image.csv")
     return 0
 
 
@@ -98,28 +99,30 @@ def _mean_table(results: Results) -> Table:
     rows = means(results.records)
     extra = [key for key in PERCEPTUAL if getattr(rows[0], key) is not None]
     columns = ["set", "scale", "images", "protocol", "PSNR (dB)", "SSIM", *map(str.upper, extra)]
-    table = Table(*columns, title=results.model)
-    for row in rows:
-        table.add_row(
+    figures = [
+        [
             row.dataset,
             f"x{results.scale}",
-            str(row.images),
+            row.images,
             row.protocol,
             f"{row.psnr:.4f}",
             f"{row.ssim:.6f}",
             *(f"{getattr(row, key):.4f}" for key in extra),
-        )
-    return table
+        ]
+        for row in rows
+    ]
+    return table(columns, figures, title=results.model)
 
 
 def _image_table(records: list[dict]) -> Table:
-    table = Table("image", "size", "protocol", "PSNR (dB)", "SSIM")
-    for record in records:
-        table.add_row(
+    figures = [
+        [
             record["image"],
             f"{record['width']}x{record['height']}",
             record["protocol"],
             f"{record['psnr']:.4f}",
             f"{record['ssim']:.6f}",
-        )
-    return table
+        ]
+        for record in records
+    ]
+    return table(["image", "size", "protocol", "PSNR (dB)", "SSIM"], figures)

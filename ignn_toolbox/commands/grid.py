@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..text import shown
+
 if TYPE_CHECKING:
     from ..engine.grid import Grid
     from ..evaluation.results import Results
@@ -62,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         for index, variant in enumerate(grid.variants):
             done = variant_results(variant, grid.sets) is not None
             state = "finished" if done else "started" if variant.folder.exists() else "to run"
-            print(f"{index:3d}  {state:8}  {variant.name}  {variant.folder}")
+            print(f"{index:3d}  {state:8}  {shown(variant.name)}  {shown(variant.folder)}")
         return 0
     if args.table:
         _write_table(grid, out_dir)
@@ -70,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
     outcome = run_grid(grid, shard)
     _write_table(grid, out_dir)
     if outcome.stopped:
-        print(f"stopped; the same command goes on: ignn grid {args.file}")
+        print(f"stopped; the same command goes on: ignn grid {shown(args.file)}")
         return 130
     for name, fault in outcome.failed.items():
-        print(f"failed: {name}: {fault}")
+        print(f"failed: {shown(name)}: {shown(fault)}")
     return 1 if outcome.failed else 0
 
 
@@ -81,6 +83,7 @@ def _write_table(grid: "Grid", out_dir: Path) -> None:
     from ..engine.grid_run import variant_results
     from ..evaluation.grid_table import FORMATS, grid_rows, quoted_figures, title_of
     from ..files import write_bytes
+    from ..text import encoded
 
     results: dict[str, dict[int, Results]] = {}
     for variant in grid.variants:
@@ -93,7 +96,7 @@ def _write_table(grid: "Grid", out_dir: Path) -> None:
     rows = grid_rows(grid.labels, grid.sets, results, grid.baseline, paper)
     title = title_of(grid.name, grid.baseline)
     for suffix, form in FORMATS.items():
-        write_bytes(out_dir / f"{grid.name}.{suffix}", form(title, rows).encode())
+        write_bytes(out_dir / f"{grid.name}.{suffix}", encoded(form(title, rows)))
     print(FORMATS["md"](title, rows), end="")
     print(
         f"\n{sum(map(len, results.values()))} of {len(grid.variants)} variants are finished; "

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Draws one figure and says where it is."""
     from ..images import read_image
+    from ..text import shown
     from ..visualization.figures import FORMATS, save_figure
 
     kind = "graph" if args.at else "features" if args.features else "recurrence"
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if output.suffix.lower() not in FORMATS:
         raise ValueError(f"{output}: figures are written as {' or '.join(FORMATS)}")
     save_figure(_figure(args, read_image(args.image)), output)
-    print(f"wrote {output}")
+    print(f"wrote {shown(output)}")
     return 0
 
 

@@ -3,10 +3,8 @@
 import argparse
 from collections.abc import Iterable
 
-from rich.console import Console
-from rich.table import Table
-
 from ..zoo import ZooModel, bundled_configs, list_models, zoo_models
+from ._console import console, table
 
 HELP = """List the zoo's models and, on request, the configs to train from. A checkpoint that does
 not ship with the package is downloaded when it is first used, or by --download."""
@@ -34,10 +32,7 @@ def run(args: argparse.Namespace) -> int:
         print(markdown_table(chosen))
     elif chosen:
         header, *rows = table_rows(chosen)
-        table = Table(*header)
-        for row in rows:
-            table.add_row(*row)
-        Console().print(table)
+        console().print(table(header, rows))
     else:
         print(f"no model matches {args.pattern!r}")
     if args.download:

@@ -11,6 +11,7 @@ from ..datasets.pair_storage import STORAGES
 from ..datasets.preparation import Finding, check_folder, make_lr, make_subimages
 from ..ops.resize import BORDERS
 from ..registry import DATASETS
+from ..text import shown
 from ._progress import progress_bar
 
 HELP = "Make LR files and training crops, and examine folders of data."
@@ -158,9 +159,9 @@ def _cached(node: Any) -> Iterator[Mapping[str, Any]]:
 def _check(args: argparse.Namespace) -> int:
     with progress_bar("reading") as progress:
         diagnosis = check_folder(args.root, args.bench, progress)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     for line in diagnosis.summary:
-        console.print(line, markup=False)
+        console.print(shown(line), markup=False)
     for kind, title in TITLES.items():
         findings = [finding for finding in diagnosis.findings if finding.kind == kind]
         if findings:
@@ -173,6 +174,6 @@ def _check(args: argparse.Namespace) -> int:
 
 def _list(console: Console, findings: Sequence[Finding], count: int) -> None:
     for finding in findings[:count]:
-        console.print(f"  {finding.path}: {finding.message}", markup=False)
+        console.print(f"  {shown(finding.path)}: {shown(finding.message)}", markup=False)
     if len(findings) > count:
         console.print(f"  and {len(findings) - count} more (--all lists them)")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..evaluation import DEFAULT_PROTOCOL, PROTOCOLS, read_results
+from ..text import shown
 from ..visualization.report import write_figure, write_report
 from ._progress import progress_bar
 
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
             protocol=args.protocol,
             data_root=args.data_root,
         )
-        print(f"wrote {' and '.join(map(str, paths))}")
+        print(f"wrote {' and '.join(map(shown, paths))}")
         return 0
     with progress_bar("pictures") as progress:
         notes = write_report(
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         )
     for note in notes:
-        print(f"note: {note}")
+        print(f"note: {shown(note)}")
     size = sum(path.stat().st_size for path in args.out.rglob("*") if path.is_file())
     print(f"wrote {args.out / 'index.html'} ({size / 2**20:.1f} MiB)")
     return 0

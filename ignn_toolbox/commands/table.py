@@ -7,6 +7,7 @@ from ..evaluation import read_results
 from ..evaluation.paper import TITLES, paper_table
 from ..evaluation.table_format import FORMATS
 from ..files import write_bytes
+from ..text import encoded
 
 HELP = "Print a table of the IGNN paper with measured rows among the quoted ones."
 EXAMPLES = """examples:
@@ -47,5 +48,5 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text, end="")
     else:
-        write_bytes(args.out, text.encode())
+        write_bytes(args.out, encoded(text))
     return 0

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..text import shown
+
 if TYPE_CHECKING:
     from ..evaluation.results import Results
 
@@ -67,17 +69,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(results: "Results", folder: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from ._console import console, table
 
     for protocol in dict.fromkeys(mean.protocol for mean in results.means):
         means = [mean for mean in results.means if mean.protocol == protocol]
-        table = Table(title=f"PSNR (dB) / SSIM, protocol {protocol}")
-        table.add_column("Method")
-        table.add_column("Scale")
-        for mean in means:
-            table.add_column(f"{mean.dataset} ({mean.images})", justify="right")
+        sets = [f"{mean.dataset} ({mean.images})" for mean in means]
         figures = [f"{mean.psnr:.2f} / {mean.ssim:.4f}" for mean in means]
-        table.add_row(results.model, f"x{results.scale}", *figures)
-        Console().print(table)
-    print(f"results.json and per_image.csv are in {folder}")
+        row = [results.model, f"x{results.scale}", *figures]
+        title = f"PSNR (dB) / SSIM, protocol {protocol}"
+        console().print(table(["Method", "Scale", *sets], [row], title=title))
+    print(f"results.json and per_image.csv are in {shown(folder)}")

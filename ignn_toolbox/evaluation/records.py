@@ -4,8 +4,6 @@ A record is a dict with the keys of :data:`FIELDS`. Figures are never rounded be
 printed, and a mean is always computed from the records it stands for.
 """
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_bytes
+from ..text import csv_text, encoded
 
 PERCEPTUAL_FIELDS = ("lpips", "dists")  # present where those metrics were asked for
 FIELDS = ("dataset", "image", "height", "width", "protocol", "psnr", "ssim", "seconds")
@@ -74,11 +73,9 @@ def fields(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 def write_csv(path: str | Path, records: Sequence[dict[str, Any]]) -> None:
     """Writes records as CSV, one row an image and protocol, figures unrounded."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields(records), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    write_bytes(path, text.getvalue().encode())
+    columns = fields(records)
+    rows = [[record.get(column) for column in columns] for record in records]
+    write_bytes(path, encoded(csv_text([columns, *rows])))
 
 
 def _mean(records: Sequence[dict[str, Any]], key: str) -> Any:

@@ -10,6 +10,7 @@ import mmengine
 import torch
 
 from ..files import write_bytes
+from ..text import encoded
 from ..version import __version__
 from .records import Mean, fields, means, write_csv
 
@@ -70,7 +71,7 @@ def write_results(folder: str | Path, results: Results) -> Path:
     }
     path = Path(folder) / "results.json"
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, encoded(text + "\n"))
     write_csv(path.with_name("per_image.csv"), results.records)
     return path
 

@@ -1,13 +1,18 @@
 """Tables of quoted and measured figures as Markdown, LaTeX and CSV."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..text import csv_text, shown
 from .paper import PaperTable, Row
 
 NONE = "-"
+
+_LATEX = {character: f"\\{character}" for character in "&%#_{}$"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\^{}",
+    "~": r"\textasciitilde{}",
+}
 
 
 def markdown(table: PaperTable) -> str:
@@ -61,10 +66,8 @@ def latex(table: PaperTable) -> str:
 
 def comma_separated(table: PaperTable) -> str:
     """CSV with one column a figure; measured figures are not rounded."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     figures = [f"{name} {figure}" for name in table.sets for figure in ("PSNR", "SSIM")]
-    writer.writerow(["method", "scale", "kind", "source", *figures, "notes"])
+    rows: list[list[Any]] = [["method", "scale", "kind", "source", *figures, "notes"]]
     for row in table.rows:
         kind = "measured" if row.source is None else "quoted"
         values = [
@@ -73,8 +76,8 @@ def comma_separated(table: PaperTable) -> str:
             for i in range(2)
         ]
         notes = "; ".join(row.notes)
-        writer.writerow([row.method, row.scale, kind, row.source or "", *values, notes])
-    return text.getvalue()
+        rows.append([row.method, row.scale, kind, row.source or "", *values, notes])
+    return csv_text(rows)
 
 
 def latex_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -95,11 +98,7 @@ def latex_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str
 
 def comma_separated_rows(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """CSV of plain values; None becomes an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([header, *rows])
 
 
 FORMATS: dict[str, Callable[[PaperTable], str]] = {
@@ -130,11 +129,11 @@ def _marks(row: Row, footnotes: list[str], mark: Callable[[int], str]) -> str:
 
 
 def bar(cells: Sequence[str]) -> str:
-    """One line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
+    """Return one line of a Markdown table."""
+    safe = [shown(cell).replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(safe)} |"
 
 
 def _escape(text: str) -> str:
-    for character in "&%#_":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("||", r"$\|$").replace("^", r"\^{}")
+    escaped = "".join(_LATEX.get(character, character) for character in shown(text))
+    return escaped.replace("||", r"$\|$")

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..text import shown
 from .formats import SUFFIXES
 
 _SPECIAL = {
@@ -58,7 +59,7 @@ class Walk:
         parts += self.strange[:_NAMED]
         if len(self.strange) > _NAMED:
             parts.append(f"{len(self.strange) - _NAMED} more of that kind")
-        return f"passed over in {self.root}: {', '.join(parts)}" if parts else ""
+        return shown(f"passed over in {self.root}: {', '.join(parts)}") if parts else ""
 
 
 def walk(
@@ -120,13 +121,15 @@ def list_images(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
+        raise FileNotFoundError(f"there is no folder {shown(folder)}")
     found = walk(folder, deep=False)
     for path, fault in found.faults:
-        raise OSError(f"{path} {fault}")
+        raise OSError(f"{shown(path)} {fault}")
     told = found.passed_over()
     if not found.pictures:
-        raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)}){told and f'; {told}'}")
+        raise ValueError(
+            f"{shown(folder)} holds no image ({', '.join(SUFFIXES)}){told and f'; {told}'}"
+        )
     if told:
         logging.getLogger(__name__).warning(told)
     return found.pictures

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..text import shown
+
 _MARGIN = 8
 _LINE = 20
 _PAPER = (255, 255, 255)
@@ -84,12 +86,12 @@ def comparison_row(
     canvas = Image.new("RGB", (width, _MARGIN + rows * cell_height), _PAPER)
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
     canvas.paste(overview, (_MARGIN, _MARGIN))
-    draw.text((_MARGIN, _MARGIN + overview.height + 2), name, _INK, font)
+    draw.text((_MARGIN, _MARGIN + overview.height + 2), shown(name), _INK, font)
     for index, panel in enumerate(panels):
         left = 2 * _MARGIN + overview.width + index % columns * cell_width
         top = _MARGIN + index // columns * cell_height
         canvas.paste(Image.fromarray(_enlarged(panel.image, box, zoom)), (left, top))
-        draw.text((left, top + box_height * zoom + 2), panel.title, _INK, font)
+        draw.text((left, top + box_height * zoom + 2), shown(panel.title), _INK, font)
         draw.text((left, top + box_height * zoom + _LINE), panel.caption, _INK, font)
     return np.asarray(canvas)
 

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, score
 from ...files import write_bytes
+from ...text import shown
 from .page import check_results
 from .sources import TRUTH, ImageFiles, find_files, load_pictures
 
@@ -65,8 +66,8 @@ def write_figure(
     for name, picture in pictures.items():
         psnr, ssim = score(picture, truth, scale, protocol)
         figures = "PSNR / SSIM" if name == TRUTH else f"{psnr:.2f} / {ssim:.4f}"
-        captions[name] = f"{name}\n{figures}"
-    title = f"{files.dataset} (x{scale}): {files.image}"
+        captions[name] = f"{shown(name)}\n{figures}"
+    title = shown(f"{files.dataset} (x{scale}): {files.image}")
     drawing = _draw(pictures, captions, box, title)
     paths = []
     for suffix, canvas in ((".png", FigureCanvasAgg), (".pdf", FigureCanvasPdf)):
@@ -110,7 +111,7 @@ def _draw(
         place = (left / total_width, bottom / total_height, wide / total_width, high / total_height)
         axes = figure.add_axes(place)
         axes.set(xticks=[], yticks=[])
-        axes.set_xlabel(caption, fontsize=6, labelpad=2)
+        axes.set_xlabel(caption, fontsize=6, labelpad=2, parse_math=False)
         return axes
 
     axes = add(0, CAPTION, whole_width, whole_height, title)

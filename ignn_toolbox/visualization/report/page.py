@@ -16,6 +16,7 @@ from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
 from ...files import write_bytes, write_whole
 from ...images import write_image
+from ...text import encoded
 from ..comparison import hardest_box
 from .sources import BICUBIC, TRUTH, ImageFiles, find_files, load_pictures
 
@@ -67,7 +68,7 @@ def write_report(
         )
         data = _content(results, protocol, scale, images, notes)
         text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("</", "<\\/")
-        write_bytes(partial / "data.js", f"window.REPORT = {text};\n".encode())
+        write_bytes(partial / "data.js", encoded(f"window.REPORT = {text};\n"))
         for name in ("index.html", "report.css", "report.js"):
             shutil.copyfile(STATIC / name, partial / name)
         if out.exists():
