@@ -1,15 +1,18 @@
-"""Fetches checkpoints by URL: several addresses, resumed where a transfer broke off, verified.
+"""Fetches checkpoints by URL: from several addresses, bounded in size and time, verified.
 
 A file appears under its name only when it is complete and has the digest that its metafile states.
 """
 
 import contextlib
 import os
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 import rich.progress
@@ -21,7 +24,10 @@ from .. import files
 Progress = Callable[[int, int | None], None]
 
 _BLOCK = 2**18
-_TIMEOUT = 30  # seconds without a byte
+_WINDOW, _LEAST = 60.0, 2**17  # seconds, and the bytes that a server must send in them
+_PAUSE = 0.1  # seconds between two looks at a transfer
+_TRIES = 3  # of an address whose transfers break off
+_MOST = 2**31  # bytes, where no size is stated
 _MIRRORS = "IGNN_MIRRORS"
 _CACHE = "IGNN_CACHE"
 
@@ -63,16 +69,17 @@ def addresses(urls: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*own, *urls]))
 
 
-def fetch(urls: Sequence[str], sha256: str, target: Path) -> Path:
-    """Downloads a file unless it is there; a terminal shows how far it is.
+def fetch(urls: Sequence[str], sha256: str, target: Path, size: int | None = None) -> Path:
+    """Download a file unless it is there; a terminal shows how far it is.
 
-    What an earlier attempt left is continued, also from another address. Two processes that want
-    the same file do not load it twice.
+    Two processes that want the same file do not load it twice. No server can make it take more
+    bytes than the file has, or last for ever.
 
     Args:
         urls: Addresses of the same file, tried in turn.
         sha256: Hexadecimal digest that it must have.
         target: Where to put it.
+        size: Number of bytes that it must have; where that is not known, 2 GiB are the limit.
 
     Returns:
         ``target``.
@@ -81,20 +88,24 @@ def fetch(urls: Sequence[str], sha256: str, target: Path) -> Path:
         DownloadError: No address delivers the file; says what each answered, and how to do without
             a network.
     """
-    partial = target.with_name(f".{sha256[:8]}.part")
     with files.locked(target.with_name(f".{sha256[:8]}.lock")):
         if target.is_file() and files.sha256(target) == sha256:
             return target
+        files.remove_partial(target)
         answers = []
         for url in addresses(urls):
-            try:
-                with _bar(target.name) as progress:
-                    _transfer_verified(url, sha256, partial, progress)
-            except (OSError, HTTPException, ValueError) as error:
-                answers.append(f"{url}: {_reason(error)}")
-            else:
-                os.replace(partial, target)
-                return target
+            for _ in range(_TRIES):
+                try:
+                    with files.write_whole(target) as partial, _bar(target.name) as progress:
+                        _transfer(url, partial, size, progress)
+                        if (found := files.sha256(partial)) != sha256:
+                            raise ValueError(f"its SHA-256 is {found}, not {sha256}")
+                    return target
+                except (OSError, HTTPException, ValueError) as error:
+                    answer = f"{url}: {_reason(error)}"
+                    if not isinstance(error, ConnectionError):  # another try would end likewise
+                        break
+            answers.append(answer)
     listed = "".join(f"\n  {answer}" for answer in answers)
     raise DownloadError(
         f"{target.name} could not be downloaded:{listed}\nWithout a network, put the file with "
@@ -102,57 +113,72 @@ def fetch(urls: Sequence[str], sha256: str, target: Path) -> Path:
     )
 
 
-def _transfer_verified(url: str, sha256: str, partial: Path, progress: Progress) -> None:
-    """Completes a partial file and compares its digest; a wrong one leaves no file."""
-    resumed = partial.is_file()
-    _transfer(url, partial, progress)
-    found = files.sha256(partial)
-    if found == sha256:
-        return
-    partial.unlink()
-    if not resumed:
-        raise ValueError(f"its SHA-256 is {found}, not {sha256}")
-    # The beginning may have come from elsewhere.
-    _transfer_verified(url, sha256, partial, progress)
+def _transfer(url: str, path: Path, size: int | None, progress: Progress) -> None:
+    """Writes what an address sends to a file.
 
-
-def _transfer(url: str, partial: Path, progress: Progress) -> None:
-    """Appends to a partial file until it is complete.
-
-    As long as bytes arrive, a transfer that breaks off is taken up again.
+    Raises:
+        ConnectionError: The transfer broke off.
+        TimeoutError: The server is too slow.
+        ValueError: The server has a file of another size.
+        OSError: It refuses, cannot be reached, or the disk is full.
     """
-    while True:
-        before, failure = _size(partial), None
-        try:
-            if _continue(url, partial, progress):
-                return
-        except (OSError, HTTPException) as error:
-            failure = error
-        if _size(partial) <= before:
-            raise failure or ConnectionError("the transfer broke off")
-
-
-def _continue(url: str, partial: Path, progress: Progress) -> bool:
-    """Asks for what is missing; tells whether the file is complete afterwards."""
-    there = _size(partial)
-    request = urllib.request.Request(url, headers={"Range": f"bytes={there}-"} if there else {})
+    receiver = _Receiver(url, path, size)
+    receiver.start()
     try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if error.code != 416:  # nothing lies beyond what is there: the file is whole, or another
-            raise
-        return True
-    with answer:
-        resumed = answer.status == 206
+        while receiver.is_alive():
+            before, end = receiver.done, time.monotonic() + _WINDOW
+            while receiver.is_alive() and time.monotonic() < end:
+                receiver.join(_PAUSE)
+                progress(receiver.done, receiver.total)
+            if receiver.is_alive() and receiver.done - before < _LEAST:
+                raise TimeoutError(f"it sent less than {_LEAST:,} bytes in {_WINDOW:g} s")
+    finally:
+        receiver.given_up = True
+    if receiver.failure is not None:
+        raise receiver.failure
+    if receiver.total not in (None, receiver.done):
+        raise ConnectionError(f"the transfer broke off after {receiver.done:,} bytes")
+
+
+class _Receiver(threading.Thread):
+    """Reads a server's answer beside the thread that waits: a server may be silent for ever.
+
+    Attributes:
+        done: Number of bytes that have come.
+        total: Number of bytes that should come, if it is known.
+        failure: Why it ended before that.
+        given_up: Set from outside when nobody waits any more.
+    """
+
+    def __init__(self, url: str, path: Path, size: int | None) -> None:
+        super().__init__(daemon=True)
+        self.done, self.total, self.given_up = 0, size, False
+        self.failure: Exception | None = None
+        self._url, self._path, self._size = url, path, size
+
+    def run(self) -> None:
+        try:
+            with (
+                urllib.request.urlopen(self._url, timeout=2 * _WINDOW) as answer,
+                self._path.open("wb") as file,
+            ):
+                self._receive(answer, file)
+        except Exception as error:
+            self.failure = error
+
+    def _receive(self, answer: Any, file: BinaryIO) -> None:
         length = answer.headers.get("Content-Length")
-        total = None if length is None else int(length) + (there if resumed else 0)
-        done = there if resumed else 0
-        with partial.open("ab" if resumed else "wb") as file:
-            while block := answer.read(_BLOCK):
-                file.write(block)
-                done += len(block)
-                progress(done, total)
-    return total is None or done == total
+        self.total = self._size if length is None else int(length)
+        if self._size is not None and self.total != self._size:
+            raise ValueError(f"it has {self.total:,} bytes, not {self._size:,}")
+        most = _MOST if self._size is None else self._size
+        if (self.total or 0) > most:
+            raise ValueError(f"it has {self.total:,} bytes, more than {most:,}")
+        while not self.given_up and (block := answer.read1(_BLOCK)):
+            self.done += len(block)
+            if self.done > most:
+                raise ValueError(f"it sends more than {most:,} bytes")
+            file.write(block)
 
 
 @contextlib.contextmanager
@@ -164,10 +190,6 @@ def _bar(label: str) -> Iterator[Progress]:
     ) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
 
 
 def _reason(error: Exception) -> str:

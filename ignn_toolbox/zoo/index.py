@@ -3,7 +3,7 @@
 A method's ``configs/<method>/metafile.yml`` lists ``Models``, each with ``Name`` (the grammar name
 of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the configs folder),
 ``Scale``, ``Parameters`` and ``Results``; a model that learnt something also has ``Weights``,
-``SHA256`` and ``Training`` (data, its terms, the command). ``Weights`` is a file in
+``SHA256``, ``Size`` and ``Training`` (data, its terms, the command). ``Weights`` is a file in
 ``zoo/checkpoints``, or a list of URLs of the same file, which is downloaded when it is first used.
 Where the weights are other code's to give, ``Foreign`` names the kind of checkpoint instead that
 `ignn import` takes for the model.
@@ -37,6 +37,7 @@ class ZooModel:
         results: Measured figures: a list of ``{Dataset, Protocol, PSNR, SSIM}``.
         urls: Where the checkpoint is to be had; empty for one that ships with the package.
         foreign: The kind of other code's checkpoints that hold its weights, which do not ship.
+        size: Number of the checkpoint's bytes, if the metafile says so.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ZooModel:
     results: list[dict[str, Any]] = field(default_factory=list)
     urls: tuple[str, ...] = ()
     foreign: str | None = None
+    size: int | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -74,7 +76,7 @@ class ZooModel:
         if self.weights is None:
             return None
         if self.urls:
-            return fetch(self.urls, str(self.sha256), self.weights)
+            return fetch(self.urls, str(self.sha256), self.weights, self.size)
         if not self.weights.is_file():
             raise FileNotFoundError(
                 f"{self.weights}, the checkpoint of {self.name}, is missing; install again"
@@ -113,6 +115,7 @@ def described(entry: dict[str, Any]) -> ZooModel:
         weights=weights,
         urls=urls,
         sha256=entry.get("SHA256"),
+        size=entry.get("Size"),
         scale=entry["Scale"],
         parameters=entry["Parameters"],
         training=entry.get("Training", {}),

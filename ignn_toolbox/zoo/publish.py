@@ -120,6 +120,7 @@ def _with_weights(
     save_checkpoint({"meta": kept, "state_dict": restorer.state_dict()}, weights)
     return {
         "SHA256": sha256(weights),
+        "Size": weights.stat().st_size,
         "Scale": restorer.scale,
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": _count(meta, "iter"), "Seed": _count(meta, "seed")},

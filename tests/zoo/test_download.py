@@ -3,15 +3,16 @@
 import hashlib
 import multiprocessing
 import os
-import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from ignn_toolbox.files import write_whole
+from ignn_toolbox.zoo import download as module
 from ignn_toolbox.zoo.download import DownloadError, addresses, cache_dir, fetch, file_name
 
 CONTENT = os.urandom(600_000)
@@ -21,17 +22,30 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 class Server(ThreadingHTTPServer):
     """Serves one file on this machine, as well or as badly as its attributes say."""
 
+    daemon_threads = True
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.content = CONTENT
         self.cut_after: list[int] = []  # bytes after which each of the next transfers breaks off
-        self.ranges = True
         self.missing = False
-        self.requests: list[str | None] = []  # the Range of each
+        self.stated = True  # whether the size is
+        self.endless = False
+        self.dawdles = ""
+        self.released = threading.Event()
+        self.requests = 0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/some/where/net_x2.pth"
+
+    def wait(self, moment: str, dribble: Callable[[], object] = lambda: None) -> None:
+        """Sends nothing, or little by little, where the server dawdles."""
+        while self.dawdles == moment and not self.released.wait(0.05):
+            dribble()
+
+    def handle_error(self, *_: object) -> None:
+        """Says nothing of clients that have gone."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,20 +53,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server
-        wanted = self.headers.get("Range")
-        server.requests.append(wanted)
+        server.requests += 1
+        server.wait("before the answer")
         if server.missing:
             return self.send_error(404, "Not Found")
-        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and server.ranges else 0
-        if start >= len(server.content):
-            return self.send_error(416, "Range Not Satisfiable")
-        body = server.content[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_response(200)
+        if server.stated:
+            self.send_header("Content-Length", str(len(server.content)))
+        self.flush_headers()
+        server.wait("in the headers", lambda: self.wfile.write(b"X-Again: 1\r\n"))
         self.end_headers()
+        body = server.content
         if server.cut_after:
             body = body[: server.cut_after.pop(0)]
-        self.wfile.write(body)
+        self.wfile.write(body[:1000])
+        server.wait("in the content", lambda: self.wfile.write(body[:1]))
+        self.wfile.write(body[1000:])
+        while server.endless:
+            self.wfile.write(body)
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
@@ -95,6 +113,16 @@ def dead_url() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}/net_x2.pth"
 
 
+def files(target: Path) -> list[str]:
+    """What lies beside the file and in its place, but for the lock."""
+    return [name for name in os.listdir(target.parent) if not name.endswith(".lock")]
+
+
+def nothing(target: Path) -> bool:
+    """Whether nothing was left."""
+    return files(target) == []
+
+
 def only(target: Path) -> bool:
     """Whether the file is there, whole, and nothing else but a lock."""
     return there(target.parent) == [target.name] and target.read_bytes() == CONTENT
@@ -109,7 +137,7 @@ def test_a_file_is_loaded_once(server: Server, target: Path) -> None:
     for _ in range(2):
         assert fetch([server.url], SHA256, target) == target
     assert only(target)
-    assert server.requests == [None]
+    assert server.requests == 1
 
 
 def test_a_damaged_file_is_loaded_anew(server: Server, target: Path) -> None:
@@ -119,36 +147,63 @@ def test_a_damaged_file_is_loaded_anew(server: Server, target: Path) -> None:
     assert only(target)
 
 
-def test_a_transfer_that_breaks_off_is_taken_up(server: Server, target: Path) -> None:
+def test_a_transfer_that_breaks_off_is_tried_again(server: Server, target: Path) -> None:
     server.cut_after = [200_000, 1_000]
     fetch([server.url], SHA256, target)
     assert only(target)
-    assert server.requests == [None, "bytes=200000-", "bytes=201000-"]
+    assert server.requests == 3
 
 
-def test_a_later_run_goes_on_where_an_earlier_one_stopped(server: Server, target: Path) -> None:
-    server.cut_after = [300_000, 0]
-    with pytest.raises(DownloadError, match="the transfer broke off"):
-        fetch([server.url], SHA256, target)
-    assert not target.exists()
-    fetch([server.url], SHA256, target)
-    assert only(target)
-    assert server.requests[-1] == "bytes=300000-"
-
-
-def test_another_mirror_goes_on_with_the_first_ones_bytes(
-    servers: list[Server], target: Path
-) -> None:
+def test_a_server_that_always_breaks_off_is_given_up(servers: list[Server], target: Path) -> None:
     first, second = servers
-    first.cut_after = [250_000, 0]
+    first.cut_after = [1] * 100
+    with pytest.raises(DownloadError, match="the transfer broke off after 1 bytes"):
+        fetch([first.url], SHA256, target)
+    assert first.requests == 3
     fetch([first.url, second.url], SHA256, target)
     assert only(target)
-    assert second.requests == ["bytes=250000-"]
 
 
-def test_a_server_without_ranges_starts_over(server: Server, target: Path) -> None:
-    server.ranges = False
-    server.cut_after = [100_000]
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_more_than_the_file_has_is_not_taken(
+    server: Server, target: Path, monkeypatch, stated: bool, known: bool
+) -> None:
+    monkeypatch.setattr(module, "_MOST", 2**20)
+    server.content, server.stated, server.endless = bytes(2**21), stated, not stated
+    size = len(CONTENT) if known else None
+    says = {
+        (True, True): "it has 2,097,152 bytes, not 600,000",
+        (True, False): "it has 2,097,152 bytes, more than 1,048,576",
+        (False, True): "it sends more than 600,000 bytes",
+        (False, False): "it sends more than 1,048,576 bytes",
+    }
+    with pytest.raises(DownloadError, match=says[stated, known]):
+        fetch([server.url], SHA256, target, size)
+    assert server.requests == 1
+    assert nothing(target)
+
+
+@pytest.mark.parametrize("moment", ["before the answer", "in the headers", "in the content"])
+def test_a_server_that_dawdles_is_given_up(
+    servers: list[Server], target: Path, monkeypatch, moment: str
+) -> None:
+    monkeypatch.setattr(module, "_WINDOW", 0.5)
+    first, second = servers
+    first.dawdles = moment
+    with pytest.raises(DownloadError, match=r"less than 131,072 bytes in 0.5 s"):
+        fetch([first.url], SHA256, target, len(CONTENT))
+    assert nothing(target)
+    fetch([first.url, second.url], SHA256, target, len(CONTENT))
+    assert only(target)
+    first.released.set()
+
+
+def test_what_a_killed_process_left_is_removed(server: Server, target: Path) -> None:
+    target.parent.mkdir()
+    with write_whole(target) as partial:
+        partial.write_bytes(b"half")
+    target.rename(partial)
     fetch([server.url], SHA256, target)
     assert only(target)
 
@@ -165,23 +220,6 @@ def test_another_file_is_not_taken(servers: list[Server], target: Path) -> None:
         fetch([first.url], SHA256, target)
     assert there(target.parent) == []
     fetch([first.url, second.url], SHA256, target)
-    assert only(target)
-
-
-def test_the_bytes_of_another_file_are_not_gone_on_with(
-    servers: list[Server], target: Path
-) -> None:
-    first, second = servers
-    first.content, first.cut_after = os.urandom(600_000), [250_000, 0]
-    fetch([first.url, second.url], SHA256, target)
-    assert only(target)
-    assert second.requests == ["bytes=250000-", None]
-
-
-def test_a_partial_file_that_is_whole_needs_no_more(server: Server, target: Path) -> None:
-    target.parent.mkdir()
-    (target.parent / f".{SHA256[:8]}.part").write_bytes(CONTENT)
-    fetch([server.url], SHA256, target)
     assert only(target)
 
 
@@ -203,7 +241,7 @@ def test_two_processes_load_a_file_once(server: Server, target: Path) -> None:
         process.join(30)
     assert [process.exitcode for process in loading] == [0, 0, 0]
     assert only(target)
-    assert server.requests == [None]
+    assert server.requests == 1
 
 
 def test_mirrors_of_the_environment_come_first(server: Server, target: Path, monkeypatch) -> None:

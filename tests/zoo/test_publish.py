@@ -81,6 +81,7 @@ def test_a_model_to_be_downloaded_is_not_put_into_the_package(checkout, cli, mon
     assert not (checkout / "ignn_toolbox" / "zoo" / "checkpoints").exists()
     (model,) = index.zoo_models().values()
     assert model.urls == tuple(urls)
+    assert model.size == (upload / "toy.pth").stat().st_size
     assert (upload / "toy.md").read_text() == model_card(model)
     assert model.verify().read_bytes() == (upload / "toy.pth").read_bytes()
 
