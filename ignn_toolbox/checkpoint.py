@@ -161,7 +161,22 @@ def own_weights(checkpoint: Mapping[str, Any], source: str) -> dict[str, torch.T
             raise CheckpointError(
                 f"{source} holds {_kind(value)} among its weights, at {ascii(name)[:60]}"
             )
-    return {name.removeprefix("module."): value for name, value in weights.items()}
+    bare = {bare_name(name): value for name, value in weights.items()}
+    if len(bare) < len(weights):
+        raise CheckpointError(f"{source} holds a tensor twice, with and without a prefix")
+    return bare
+
+
+def bare_name(name: str) -> str:
+    """Return a tensor's name without what wrappers put before it.
+
+    Distributed training puts ``module.`` before all names, compilation ``_orig_mod.`` before those
+    of what it compiled.
+    """
+    words = name.split(".")
+    while len(words) > 1 and words[0] in ("module", "_orig_mod"):
+        del words[0]
+    return ".".join(word for word in words if word != "_orig_mod")
 
 
 def misfits(

@@ -13,6 +13,7 @@ HELP = "score a checkpoint on Set5, Set14, BSD100, Urban100 and Manga109 in one 
 EXAMPLES = """examples:
   ignn test edsr_tiny_x2 --data-root /data/sr              # the weights that ship with it
   ignn test CONFIG work_dirs/mine/best.pth --out results/mine --save-images
+  ignn test imported.pth --data-root /data/sr              # what `ignn import` wrote
   ignn test ignn_tiny_x2 --cfg-options model.self_ensemble=True --name IGNN+
   torchrun --nproc_per_node 2 tools/test.py CONFIG CHECKPOINT --launcher pytorch
 """
@@ -20,7 +21,11 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
-    parser.add_argument("config", metavar="CONFIG", help="config file, bundled config or zoo name")
+    parser.add_argument(
+        "config",
+        metavar="MODEL",
+        help="config file, bundled config, zoo name, or a checkpoint that says what its model is",
+    )
     parser.add_argument(
         "checkpoint",
         metavar="CHECKPOINT",
@@ -52,16 +57,25 @@ def run(args: argparse.Namespace) -> int:
     from ..engine.config import load_config, parse_options
     from ..engine.test import test
     from ..zoo.index import resolve
+    from ..zoo.loading import config_to_test, is_checkpoint
 
-    checkpoint = args.checkpoint or resolve(args.config)[1]
-    config = load_config(args.config, parse_options(args.cfg_options), data_root=args.data_root)
+    options, name, folder = parse_options(args.cfg_options), args.name, args.out
+    if is_checkpoint(args.config):
+        stem = Path(args.config).stem
+        config = config_to_test(args.config, options, data_root=args.data_root)
+        weights, name = args.checkpoint or args.config, name or stem
+        folder = folder or Path("work_dirs", stem, "test")
+    else:
+        _, shipped = resolve(args.config)
+        config = load_config(args.config, options, data_root=args.data_root)
+        weights = args.checkpoint or shipped
     results = test(
         config,
-        checkpoint,
-        out_dir=args.out,
+        weights,
+        out_dir=folder,
         save_images=args.save_images,
         launcher=args.launcher,
-        name=args.name,
+        name=name,
     )
     if results is not None:
         _print(results, Path(config.work_dir))

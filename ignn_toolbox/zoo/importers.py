@@ -15,9 +15,7 @@ from ..models.foreign import DEFAULTS, Foreign, Options
 from ..registry import MODELS
 from ..stored_model import build_stored
 from ..version import __version__
-
-_WRAPPERS = ("net_state_dict", "params_ema", "params", "state_dict")
-_GENERATOR = "generator."  # MMagic stores other things beside it
+from .foreign_file import Tensors, tensors_in
 
 
 @dataclass(frozen=True)
@@ -141,11 +139,15 @@ def read_foreign(path: str | Path, options: Options = DEFAULTS) -> Imported:
         FileNotFoundError: There is no such file.
         ValueError: As `import_checkpoint`; says what was looked for.
     """
-    state = _weights(load_checkpoint(path), Path(path))
+    places = tensors_in(load_checkpoint(path), str(path))
     kinds = foreign_kinds()
-    fitting = [kind for kind in kinds if kind[1].found(state) == len(kind[1].signature)]
-    if not fitting:
-        raise _unknown(path, state, [kind for _, kind in kinds])
+    for place in places:
+        state = place.state
+        fitting = [kind for kind in kinds if kind[1].found(state) == len(kind[1].signature)]
+        if fitting:
+            break
+    else:
+        raise _unknown(path, places, [kind for _, kind in kinds])
     network, kind = max(fitting, key=lambda kind: len(kind[1].signature))
     strange = sorted(options.told().keys() - set(kind.options))
     if strange:
@@ -156,6 +158,14 @@ def read_foreign(path: str | Path, options: Options = DEFAULTS) -> Imported:
     except KeyError as error:
         raise CheckpointError(
             f"{path} looks like a checkpoint of {kind.kind}, but {error} is missing"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except Exception as error:  # shapes that no network of this kind has fail in many ways
+        words = str(error).splitlines()
+        raise CheckpointError(
+            f"{path} looks like a checkpoint of {kind.kind}, but its tensors are not: "
+            f"{words[0] if words else type(error).__name__}"
         ) from error
     return Imported(kind.kind, config, weights)
 
@@ -170,32 +180,22 @@ def foreign_kinds() -> list[tuple[str, Foreign]]:
     ]
 
 
-def _unknown(path: str | Path, state: dict[str, Tensor], kinds: list[Foreign]) -> CheckpointError:
+def _unknown(path: str | Path, places: list[Tensors], kinds: list[Foreign]) -> CheckpointError:
+    if any(name.startswith("network.") for place in places for name in place.state):
+        return CheckpointError(f"{path} is a checkpoint of this toolbox already; use it as it is")
+    if not places:
+        return CheckpointError(f"{path} is of no known kind: it holds no tensors with names")
     looked_for = "; ".join(f"{kind.kind} ({', '.join(kind.signature)})" for kind in kinds)
-    nearest = max(kinds, key=lambda kind: kind.found(state) / len(kind.signature))
-    found = ", ".join(list(state)[:6]) or "no tensors"
-    hint = f"; nearest is {nearest.kind}" if nearest.found(state) else ""
-    return CheckpointError(
-        f"{path} is of no known kind. Looked for {looked_for}; found {found} ...{hint}"
+    likeness, place, nearest = max(
+        (
+            (kind.found(place.state) / len(kind.signature), place, kind)
+            for place in places
+            for kind in kinds
+        ),
+        key=lambda found: found[0],
     )
-
-
-def _weights(content: dict[str, Any], path: Path) -> dict[str, Tensor]:
-    for wrapper in _WRAPPERS:
-        if isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-            break
-    state = {
-        name.removeprefix("module."): value
-        for name, value in content.items()
-        if isinstance(value, Tensor)
-    }
-    if any(name.startswith(_GENERATOR) for name in state):
-        state = {
-            name.removeprefix(_GENERATOR): value
-            for name, value in state.items()
-            if name.startswith(_GENERATOR)
-        }
-    if any(name.startswith("network.") for name in state):
-        raise CheckpointError(f"{path} is a checkpoint of this toolbox already; use it as it is")
-    return state
+    found = ", ".join(ascii(name)[1:-1] for name in list(place.state)[:6])
+    hint = f"; nearest is {nearest.kind}" if likeness else ""
+    return CheckpointError(
+        f"{path} is of no known kind. Looked for {looked_for}; found in {place} {found} ...{hint}"
+    )

@@ -1,5 +1,6 @@
 """From a name, a config or a checkpoint to a restorer that is ready to run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..stored_model import build_stored, config_to_store, stored_config, stored_metrics
 from .index import resolve
+from .paths import configs_dir
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 
@@ -63,7 +65,7 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     A config that is named is the user's, and may import what it likes. One out of a checkpoint is
     data: see `stored_model`. Arguments and errors are those of `init_model`.
     """
-    if isinstance(config_or_name, str | Path) and _is_checkpoint(config_or_name):
+    if isinstance(config_or_name, str | Path) and is_checkpoint(config_or_name):
         own = load_checkpoint(config_or_name)
         config = stored_config(own, str(config_or_name))
         check_config({"model": config})
@@ -91,7 +93,34 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     return Loaded(restorer, config_to_store(named.model), metrics)
 
 
-def _is_checkpoint(name: str | Path) -> bool:
+def config_to_test(
+    checkpoint: str | Path,
+    options: Mapping[str, Any] | None = None,
+    *,
+    data_root: str | Path | None = None,
+) -> Config:
+    """Return the config of a test of a checkpoint that carries its model's config.
+
+    Args:
+        checkpoint: The file; its weights must be those of its model.
+        options: As for `load_config`.
+        data_root: As for `load_config`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, does not say what its model is, or does not fit it; or an
+            option means nothing.
+    """
+    model = load_model(checkpoint).config
+    return load_config(
+        configs_dir() / "_base_" / "test.py",
+        {"model": model, **(options or {})},
+        data_root=data_root,
+    )
+
+
+def is_checkpoint(name: str | Path) -> bool:
+    """Tell whether a model is named by a file of weights."""
     return Path(name).suffix in CHECKPOINT_SUFFIXES
 
 

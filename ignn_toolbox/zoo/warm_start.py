@@ -14,7 +14,13 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from ..checkpoint import CheckpointError, check_finite, load_checkpoint, own_weights
+from ..checkpoint import (
+    CheckpointError,
+    bare_name,
+    check_finite,
+    load_checkpoint,
+    own_weights,
+)
 from ..registry import WEIGHT_INITIALIZERS
 from .importers import read_foreign
 from .index import resolve
@@ -162,7 +168,7 @@ def _read(checkpoint: str | Path) -> tuple[str, dict[str, Tensor]]:
     content: dict[str, Any] = load_checkpoint(path)
     state = content.get("state_dict")
     names = [name for name in state if isinstance(name, str)] if isinstance(state, Mapping) else []
-    if any(name.removeprefix("module.").startswith(_OWN_PREFIX) for name in names):
+    if any(bare_name(name).startswith(_OWN_PREFIX) for name in names):
         state = own_weights(content, str(path))
         return str(path), {
             name.removeprefix(_OWN_PREFIX): value

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from ignn_toolbox.apis import import_checkpoint
+from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.transforms import modcrop
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.test import test as start
-from ignn_toolbox.evaluation.protocols import score
+from ignn_toolbox.evaluation.protocols import score, to_uint8
 from ignn_toolbox.images import read_image
 
 
@@ -96,3 +100,41 @@ def test_the_command_prints_a_table(cli, config_file, data_root, weights, tmp_pa
     status, _, err = cli("test", config_file, tmp_path / "absent.pth")
     assert status == 1
     assert "absent.pth does not exist" in err
+
+
+def test_a_checkpoint_alone_is_scored(cli, data_root, weights, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = cli("test", weights, "--data-root", data_root / "bench" / "..")
+    assert (status, err) == (0, "")
+    assert "iter_1" in out
+    alone = json.loads((tmp_path / "work_dirs/iter_1/test/results.json").read_text())
+    assert alone["model"] == "iter_1"
+    named = ("--name", "mine", "--out", "named", "--cfg-options", "model.self_ensemble=true")
+    assert cli("test", weights, "--data-root", data_root, *named)[0] == 0
+    turned = json.loads((tmp_path / "named/results.json").read_text())
+    assert turned["model"] == "mine"
+    assert turned["info"]["sha256"] == alone["info"]["sha256"]
+    assert [r["psnr"] for r in turned["images"]] != [r["psnr"] for r in alone["images"]]
+
+
+def test_an_imported_checkpoint_is_scored_as_the_network_is(
+    cli, data_root, golden_dir, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    golden = np.load(golden_dir / "edsr" / "edsr_x2.npz")
+    state = {k[2:]: torch.from_numpy(golden[k]) for k in golden.files if k.startswith("w/")}
+    torch.save({"model": {f"module.{name}": value for name, value in state.items()}}, "foreign.pth")
+    status, _, err = cli("test", "foreign.pth", "--data-root", data_root)
+    assert status == 1
+    assert "convert a foreign file with `ignn import`" in err
+    assert cli("import", "foreign.pth", "-o", "imported.pth")[0] == 0
+    assert cli("test", "imported.pth", "--data-root", data_root, "--save-images")[0] == 0
+    results = json.loads(Path("work_dirs/imported/test/results.json").read_text())
+    network = import_checkpoint("foreign.pth")
+    for record in results["images"]:
+        name = f"{record['dataset']}/{record['image']}.png"
+        gt = modcrop(read_image(data_root / "bench" / name), 2)
+        lq = torch.from_numpy(bicubic_lr(gt, 2)).permute(2, 0, 1)[None] / 255
+        with torch.no_grad():
+            sr = to_uint8(network(lq)[0].permute(1, 2, 0).numpy())
+        assert score(sr, gt, 2)[0] == pytest.approx(record["psnr"], abs=1e-3)
