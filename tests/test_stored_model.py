@@ -206,7 +206,7 @@ def test_a_config_that_is_not_the_files_is_refused_at_once(tiny_checkpoint, tmp_
             node[key] = value
     torch.save(content, tmp_path / "x.pth")
     started = time.perf_counter()
-    with pytest.raises(ValueError, match=r"x\.pth|num_block") as error:
+    with pytest.raises(ValueError, match=r"x\.pth") as error:
         init_model(tmp_path / "x.pth")
     assert time.perf_counter() - started < 5
     assert len(str(error.value)) < 2_000
@@ -240,7 +240,7 @@ def test_a_part_alone_is_no_restorer(tiny_checkpoint, tmp_path, type_) -> None:
     content = load_checkpoint(tiny_checkpoint)
     content["meta"]["config"]["type"] = type_
     torch.save(content, tmp_path / "x.pth")
-    with pytest.raises(ValueError, match=r"x\.pth|unknown key"):
+    with pytest.raises(ValueError, match=r"x\.pth"):
         init_model(tmp_path / "x.pth")
 
 

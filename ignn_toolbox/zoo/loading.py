@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from ..checkpoint import load_checkpoint, load_weights
+from ..checkpoint import CheckpointError, load_checkpoint, load_weights
 from ..engine.config import check_config, load_config, named_places
 from ..models.restorers import Restorer
 from ..registry import MODELS
@@ -68,7 +68,10 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     if isinstance(config_or_name, str | Path) and is_checkpoint(config_or_name):
         own = load_checkpoint(config_or_name)
         config = stored_config(own, str(config_or_name))
-        check_config({"model": config})
+        try:
+            check_config({"model": config})
+        except ValueError as error:
+            raise CheckpointError(f"{config_or_name}: {error}") from error
         source = config_or_name if checkpoint is None else checkpoint
         content = own if checkpoint is None else load_checkpoint(checkpoint)
         restorer = build_stored(config, content, str(source))
