@@ -1,13 +1,17 @@
 """Networks and what they are made of; importing this registers all of them."""
 
 from .aggregators.base import Aggregator
+from .aggregators.cross_scale import CrossScaleAttention, InScaleAttention
 from .aggregators.graph_agg import GraphAgg
 from .aggregators.non_local import NonLocal
+from .aggregators.pyramid import PyramidAttention
 from .aggregators.same_scale_knn import SameScaleKNN
 from .backbones.base import Backbone
 from .backbones.bicubic import Bicubic
+from .backbones.csnln import CSNLN
 from .backbones.edsr import EDSR
 from .backbones.graph_agg_star import GraphAggStar
+from .backbones.panet import PANet
 from .backbones.rcan import RCAN
 from .embedders.edsr import EDSREmbedder
 from .embedders.embedders import CNNEmbedder, RGBEmbedder
@@ -24,6 +28,7 @@ from .spec import Given, NetworkSpec, Outputs
 from .steps import Attention, Network
 
 __all__ = [
+    "CSNLN",
     "EDSR",
     "RCAN",
     "Aggregator",
@@ -32,6 +37,7 @@ __all__ = [
     "Bicubic",
     "CNNEmbedder",
     "CharbonnierLoss",
+    "CrossScaleAttention",
     "EDSREmbedder",
     "FrequencyLoss",
     "Foreign",
@@ -40,6 +46,7 @@ __all__ = [
     "GraphAgg",
     "GraphAggStar",
     "ImagePreprocessor",
+    "InScaleAttention",
     "L1Loss",
     "LossSum",
     "MSELoss",
@@ -48,6 +55,8 @@ __all__ = [
     "NonLocal",
     "OfficialChop",
     "Outputs",
+    "PANet",
+    "PyramidAttention",
     "RGBEmbedder",
     "Reach",
     "Restorer",

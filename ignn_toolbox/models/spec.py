@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from torch import Tensor
@@ -21,7 +21,7 @@ class Chop:
     Attributes:
         shave: LR pixels that a tile reaches over the middle of what it is cut from.
         largest: LR pixels; tiles of this size or more are cut again.
-        multiple_of: What ``growth`` goes by.
+        multiple_of: What ``growth`` goes by; ``None`` is the network's scale.
         growth: How a tile's side is enlarged: ``'up'`` to the next multiple, ``'beyond'`` likewise,
             but a side that is a multiple grows by one more, ``'remainder'`` by its remainder.
         half_of: The half of a side is rounded down to a multiple of it before the shave is added.
@@ -29,7 +29,7 @@ class Chop:
 
     shave: int = 10
     largest: int = 160_000
-    multiple_of: int = 1
+    multiple_of: int | None = 1
     growth: Literal["up", "beyond", "remainder"] = "up"
     half_of: int = 1
 
@@ -37,11 +37,12 @@ class Chop:
         """Side of the tiles along a side of a picture."""
         half = length // 2
         side = half - half % self.half_of + self.shave
-        remainder = side % self.multiple_of
+        multiple = self.multiple_of or 1
+        remainder = side % multiple
         if self.growth == "remainder":
             side += remainder
         elif remainder or self.growth == "beyond":
-            side += self.multiple_of - remainder
+            side += multiple - remainder
         return min(side, length)
 
 
@@ -84,6 +85,8 @@ class NetworkSpec:
         wanted = 3 if self.colour in ("rgb", "bayer") else 1
         if self.channels[0] < wanted or (wanted == 1 and self.channels[0] > 2):
             raise ValueError(f"channels={self.channels} do not fit colour={self.colour!r}")
+        if self.chop.multiple_of is None:
+            object.__setattr__(self, "chop", replace(self.chop, multiple_of=self.scale))
         if self.purpose is None:
             told = "super-resolution" if self.scale > 1 else "restoration"
             object.__setattr__(self, "purpose", told)

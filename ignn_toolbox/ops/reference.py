@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -102,3 +104,31 @@ def edge_labels(queries: Tensor, keys: Tensor, graph: PatchGraph) -> Tensor:
         label = (q - z).abs().sum(-1, keepdim=True).expand(-1, -1, -1, grid.size**2)
         maps.append(overlap_mean(label, grid.height, grid.width, grid.size, grid.stride))
     return torch.stack(maps, dim=1)
+
+
+def attend_patches(
+    queries: Tensor,
+    keys: Sequence[Tensor],
+    values: Sequence[Tensor],
+    gain: Callable[[Tensor], Tensor],
+    scale: int = 1,
+) -> Tensor:
+    """`ops.patch_attention.attend_patches` as CSNLN and PANet write it: unfold, softmax, fold.
+
+    Args:
+        queries: ``(N, D, H, W)``.
+        keys: Maps ``(N, D, h, w)``.
+        values: For each map of keys one that is ``scale`` times larger, ``(N, E, h', w')``.
+        gain: Makes the factors ``(N, L)`` on the products, of the patches of keys ``(N, L, 9 D)``.
+        scale: Side of the cell of values that belongs to a key.
+
+    Returns:
+        ``(N, E, scale * H, scale * W)``, overlaps summed.
+    """
+    patches_of_queries = F.unfold(queries, 3, padding=1).mT
+    patches_of_keys = torch.cat([F.unfold(k, 3, padding=1) for k in keys], 2).mT
+    blocks = torch.cat([F.unfold(v, 3 * scale, padding=scale, stride=scale) for v in values], 2).mT
+    products = patches_of_queries @ patches_of_keys.mT * gain(patches_of_keys)[:, None]
+    found = (products.softmax(-1) @ blocks).mT
+    size = [scale * n for n in queries.shape[2:]]
+    return F.fold(found, size, 3 * scale, padding=scale, stride=scale)

@@ -1,0 +1,92 @@
+"""PANet's pyramid attention.
+
+Paper: Mei et al., "Pyramid Attention Networks for Image Restoration", arXiv 2004.13824. Status:
+equal to the released code on its golden cases, gradients too, by either rule of sampling, in memory
+linear in the number of pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+from torch import Tensor
+
+from ...ops.bicubic import resize_rows
+from ...registry import MODELS
+from ..reach import Reach
+from ..spec import Chop
+from ..steps import Place
+from .patch_attention import PatchAttention, Searched
+
+Sampling = Literal["torch1", "torch2"]
+
+_OVERLAP = 4  # the released code's divisor of the fold; nine patches overlap
+
+
+@MODELS.register_module()
+class PyramidAttention(PatchAttention):
+    """Each 3x3 patch as a weighted sum of the patches of a pyramid of the features, plus itself.
+
+    The softmax runs over the patches of all levels. The fold of the sums is divided by 4, as in the
+    released code, though nine patches overlap.
+
+    Args:
+        channels: Channels C of the features.
+        reduction: How many times fewer channels are compared.
+        levels: Levels of the pyramid: the features, and these times 0.9, 0.8, 0.7, ...
+        identity_scale: Factor on the features that are added: 1 in PANet, 0.1 in PA-EDSR. It
+            does not weigh the attention's result.
+        sampling: Where levels are sampled: by the ratio of sizes as torch before 1.6, by which the
+            published weights were trained (``'torch1'``), or by the factor as torch since
+            (``'torch2'``).
+        softmax_scale: Factor on the products of patches, those of keys of length 1.
+        init_cfg: mmengine's initialisation config.
+    """
+
+    reach = Reach.within(2)
+    chop = Chop(largest=6400, multiple_of=None, growth="remainder")
+
+    def __init__(
+        self,
+        channels: int,
+        reduction: int = 2,
+        levels: int = 5,
+        identity_scale: float = 1.0,
+        sampling: Sampling = "torch1",
+        softmax_scale: float = 10.0,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if not 1 <= levels <= 9:
+            raise ValueError(f"levels={levels} must lie in 1..9: each is a tenth smaller")
+        if sampling not in get_args(Sampling):
+            raise ValueError(
+                f"sampling={sampling!r} must be one of {', '.join(get_args(Sampling))}"
+            )
+        super().__init__(channels, reduction, 3, softmax_scale, init_cfg=init_cfg)
+        self.factors = [1 - level / 10 for level in range(levels)]
+        self.identity_scale = identity_scale
+        self.sampling = sampling
+        self.min_size = math.ceil(1 / self.factors[-1])
+
+    def searched_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Those of the levels, rounded down as a double is."""
+        return [(int(height * f), int(width * f)) for f in self.factors]
+
+    def searched(self, features: Tensor, number: int, rows: slice) -> tuple[Tensor, Tensor]:
+        """Two embeddings of a level."""
+        device = self.assemble[0].weight.device
+        if number == 0:
+            level = features[:, :, rows].to(device)
+        else:
+            whole, factor = features.shape[-2:], self.factors[number]
+            height, width = size = self.searched_sizes(*whole)[number]
+            steps = (1 / factor, 1 / factor)
+            if self.sampling == "torch1":
+                steps = (whole[0] / height, whole[1] / width)
+            level = resize_rows(features, size, steps, rows, device)
+        return self.match_keys(level), self.assemble(level)
+
+    def attend(self, prepared: Searched, features: Tensor, place: Place) -> Tensor:
+        """Attend from the patches of a region; see `Attention.attend`."""
+        return self.found(prepared, features) / _OVERLAP + self.identity_scale * features
