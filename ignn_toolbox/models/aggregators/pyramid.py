@@ -8,12 +8,13 @@ linear in the number of pixels.
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
 from ...ops.bicubic import resize_rows
 from ...registry import MODELS
+from ..foreign import Options, State, count, matching
 from ..reach import Reach
 from ..spec import Chop
 from ..steps import Place
@@ -90,3 +91,49 @@ class PyramidAttention(PatchAttention):
     def attend(self, prepared: Searched, features: Tensor, place: Place) -> Tensor:
         """Attend from the patches of a region; see `Attention.attend`."""
         return self.found(prepared, features) / _OVERLAP + self.identity_scale * features
+
+
+BLOCK = "body.*.body.0.weight"  # of a residual block in PANet's authors' names
+COMPARED = "body.*.conv_match_L_base.0.weight"  # of the attention
+
+
+def authors_arguments(state: State, options: Options, identity_scale: float) -> dict[str, Any]:
+    """A backbone's arguments from a file of PANet's authors: its blocks, and the attention."""
+    place = _place(state)
+    channels = state["head.0.weight"].shape[0]
+    return {
+        "channels": channels,
+        "num_blocks": count(state, BLOCK),
+        "aggregate_after": place,
+        "aggregator": {
+            "type": "PyramidAttention",
+            "channels": channels,
+            "reduction": channels // state[COMPARED.replace("*", str(place))].shape[0],
+            "identity_scale": (
+                identity_scale if options.identity_scale is None else options.identity_scale
+            ),
+            "sampling": options.sampling or "torch1",
+        },
+    }
+
+
+def authors_names(state: State) -> dict[str, str | None]:
+    """The layers of blocks and attention, which is one of the body's parts among the blocks."""
+    place, blocks = _place(state), count(state, BLOCK)
+    names: dict[str, str | None] = {
+        f"body.{place}.escape_NaN": None,
+        f"body.{place}.conv_match_L_base": "aggregator.match_queries",
+        f"body.{place}.conv_match": "aggregator.match_keys",
+        f"body.{place}.conv_assembly": "aggregator.assemble",
+        f"body.{blocks + 1}": "body_end",
+    }
+    for number in range(blocks):
+        part = number if number < place else number + 1
+        names[f"body.{part}.body.0"] = f"blocks.{number}.conv1"
+        names[f"body.{part}.body.2"] = f"blocks.{number}.conv2"
+    return names
+
+
+def _place(state: State) -> int:
+    """How many parts of the body are before the attention."""
+    return int(next(matching(state, COMPARED))[1])

@@ -17,12 +17,15 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..aggregators.cross_scale import CrossScaleAttention, InScaleAttention
+from ..foreign import Foreign, Options, State
 from ..layers import MeanShift
 from ..spec import Chop, NetworkSpec
 from ..steps import Network, Part
 from .base import DIV2K_MEAN
 
 Fusion = Literal["projection", "sum", "concatenation"]
+
+_FUSION = "SEM.multi_source_projection"  # in the authors' names
 
 
 class MutualFusion(Part):
@@ -110,6 +113,57 @@ class Level(Part):
         return origin - reproduced
 
 
+def _authors_arguments(state: State, options: Options) -> dict[str, Any]:
+    channels = state["head.0.0.weight"].shape[0]
+    attended = state[f"{_FUSION}.up_attention.conv_assembly.0.weight"].shape[0]
+    if attended != channels:
+        raise ValueError(
+            f"its attentions have {attended} channels and its features {channels}: a CSNLN whose "
+            "cells run has the same number in both"
+        )
+    kernel = state["SEM.down_sample_1.0.weight"].shape[-1]
+    return {
+        "scale": 4 if "SEM.down_sample_3.0.weight" in state else kernel // 3,
+        "channels": channels,
+        "depth": state["tail.0.weight"].shape[1] // channels,
+        "reduction": channels // state[f"{_FUSION}.down_attention.conv_match1.0.weight"].shape[0],
+    }
+
+
+def _authors_names(state: State, options: Options) -> dict[str, str | None]:
+    own = _authors_arguments(state, options)
+    last = "SEM.down_sample_4" if own["scale"] == 4 else "SEM.down_sample_2"
+    recurs = own["depth"] > 1
+    names: dict[str, str | None] = {
+        "head.0.*": "stem.*",
+        "head.1.0": "stem.2",
+        "head.1.1": "stem.3",
+        "tail.0": "tail",
+        f"{last}.*": "recur.*" if recurs else None,
+        "SEM.post_conv.0": "recur.2" if recurs else None,
+        "SEM.post_conv.1": "recur.3" if recurs else None,
+    }
+    parts = ("SEM.down_sample_1", "SEM.error_encode"), ("SEM.down_sample_3", "SEM.error_encode_2")
+    for number, (fusion, (reduce, enlarge)) in enumerate(
+        zip((_FUSION, f"{_FUSION}_2"), parts, strict=True)
+    ):
+        level = f"levels.{number}"
+        names |= {
+            f"{fusion}.up_attention.escape_NaN": None,
+            f"{fusion}.up_attention.conv_match_1": f"{level}.fuse.cross_scale.match_queries",
+            f"{fusion}.up_attention.conv_match_2": f"{level}.fuse.cross_scale.match_keys",
+            f"{fusion}.up_attention.conv_assembly": f"{level}.fuse.cross_scale.assemble",
+            f"{fusion}.down_attention.conv_match1": f"{level}.fuse.in_scale.match_queries",
+            f"{fusion}.down_attention.conv_match2": f"{level}.fuse.in_scale.match_keys",
+            f"{fusion}.down_attention.conv_assembly": f"{level}.fuse.in_scale.assemble",
+            f"{fusion}.upsample": f"{level}.fuse.enlarge",
+            f"{fusion}.encoder.body": f"{level}.fuse.encode",
+            reduce: f"{level}.reduce",
+            enlarge: f"{level}.enlarge",
+        }
+    return names
+
+
 @MODELS.register_module()
 class CSNLN(Network):
     """Cross-scale non-local network: one cell again and again, all its HR results joined.
@@ -131,6 +185,21 @@ class CSNLN(Network):
         rgb_mean: Mean colour in [0, 1], subtracted from the input and added to the output.
         init_cfg: mmengine's initialisation config.
     """
+
+    foreign = (
+        Foreign(
+            "CSNLN's authors",
+            (
+                "head.0.0.weight",
+                f"{_FUSION}.up_attention.conv_match_1.0.weight",
+                f"{_FUSION}.down_attention.conv_match1.0.weight",
+                "SEM.down_sample_1.0.weight",
+                "tail.0.weight",
+            ),
+            _authors_arguments,
+            _authors_names,
+        ),
+    )
 
     def __init__(
         self,

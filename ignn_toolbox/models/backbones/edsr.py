@@ -2,7 +2,8 @@
 
 Paper: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPRW 2017.
 Status: equal to EDSR-PyTorch on its golden cases. With GraphAgg after half of the blocks it is IGNN
-(Zhou et al., NeurIPS 2020).
+(Zhou et al., NeurIPS 2020); with PyramidAttention it is PANet for super-resolution, PA-EDSR (Mei et
+al., arXiv 2004.13824), equal to its authors' code on its golden cases.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...registry import MODELS
+from ..aggregators import pyramid
 from ..foreign import HEAD_AND_TAIL, TAIL_STAGES, Foreign, Options, State, count, upscaling
 from ..layers import ResBlock
 from .base import Backbone
@@ -43,6 +45,32 @@ def _edsr_pytorch() -> Foreign:
         },
         white=255,
         options=("res_scale",),
+    )
+
+
+def _pa_edsr() -> Foreign:
+    """PANet for super-resolution; its attention is stored twice, as ``msa`` too."""
+
+    def described(state: State, options: Options) -> dict[str, Any]:
+        own = _described(state, options, "head.0", pyramid.BLOCK, TAIL_STAGES)
+        return own | pyramid.authors_arguments(state, options, own["res_scale"])
+
+    return Foreign(
+        "PANet's authors' PA-EDSR",
+        (
+            "head.0.weight",
+            "body.0.body.0.weight",
+            "body.0.body.2.weight",
+            pyramid.COMPARED,
+            "tail.0.0.weight",
+        ),
+        described,
+        lambda state, options: {
+            **HEAD_AND_TAIL,
+            **pyramid.authors_names(state),
+            "msa": None,
+        },
+        options=("res_scale", "identity_scale", "sampling"),
     )
 
 
@@ -90,6 +118,7 @@ class EDSR(Backbone):
 
     foreign = (
         _edsr_pytorch(),
+        _pa_edsr(),
         _named_layers("BasicSR's EDSR", ("upsample.0", "upsample.2"), white=255),
         _named_layers(
             "MMagic's EDSR",

@@ -15,10 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..aggregators import pyramid
 from ..aggregators.base import Aggregator
+from ..foreign import Foreign, Options, State, matching
 from ..reach import Reach
 from ..spec import Colour, NetworkSpec, Purpose
 from ..steps import Network
+
+_SLOPE = "body.*.body.1.weight"  # stored with every block
 
 
 class PReLUBlock(nn.Module):
@@ -38,6 +42,26 @@ class PReLUBlock(nn.Module):
         return Reach.of(self.conv1, self.conv2)
 
 
+def _authors_arguments(state: State, options: Options) -> dict[str, Any]:
+    slopes = [state[found.string] for found in matching(state, _SLOPE)]
+    if any(not slope.equal(slopes[0]) for slope in slopes):
+        raise ValueError("its blocks have slopes of their own, where PANet's share one")
+    planes = state["head.0.weight"].shape[1]
+    return {"planes": planes, **pyramid.authors_arguments(state, options, 1.0)}
+
+
+def _authors_names(state: State, options: Options) -> dict[str, str | None]:
+    return {
+        "sub_mean": None,
+        "add_mean": None,
+        "head.0": "stem",
+        "tail.0": "output",
+        **pyramid.authors_names(state),
+        "body.*.body.1": None,
+        _SLOPE.replace("*", "0"): "slope",
+    }
+
+
 @MODELS.register_module()
 class PANet(Network):
     """Residual blocks with an aggregator between them, inside a skip of features, not of pictures.
@@ -55,6 +79,16 @@ class PANet(Network):
         aggregate_after: Number of blocks before the aggregator; half of them when ``None``.
         init_cfg: mmengine's initialisation config.
     """
+
+    foreign = (
+        Foreign(
+            "PANet's authors",
+            ("head.0.weight", "body.0.body.0.weight", _SLOPE, pyramid.COMPARED, "tail.0.weight"),
+            _authors_arguments,
+            _authors_names,
+            options=("identity_scale", "sampling"),
+        ),
+    )
 
     def __init__(
         self,
