@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .operators import define
+from .precision import exact_float32
 
 _ROW = 4 * 2**20  # bytes of one row of queries times all keys that fit the cache with a few others
 _LEAST_WIDE = 8  # queries; narrower strips would compute more around themselves than inside
@@ -68,7 +69,8 @@ def attend_patches(
         ``(N, h, w, E)``. Within ``size - 1`` pixels of a border that is not the map's it is not
         complete.
     """
-    return _ATTEND(queries, keys, values, gain, list(grids), size)
+    with exact_float32(queries.device):
+        return _ATTEND(queries, keys, values, gain, list(grids), size)
 
 
 def row_bytes(queries: Sequence[int], keys: int, size: int, itemsize: int) -> int:
@@ -222,7 +224,8 @@ def _save(ctx: Any, inputs: tuple, output: Tensor) -> None:
 
 
 def _gradient(ctx: Any, grad: Tensor) -> tuple:
-    return (*_BACKWARD(grad, *ctx.saved_tensors, ctx.grids, ctx.size), None, None)
+    with exact_float32(grad.device):
+        return (*_BACKWARD(grad, *ctx.saved_tensors, ctx.grids, ctx.size), None, None)
 
 
 _BACKWARD = define(

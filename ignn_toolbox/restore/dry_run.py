@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..ops.patch_attention import row_bytes
 from .heap import Heap
 
 _FOLD_STRIPS = 8 * 2**20  # what folding gathers at a time, with its products
@@ -175,7 +176,9 @@ def _scratch(name: str, args: tuple, out: Any) -> list[int]:
             return [_bytes(weight)]  # reordered
         if weight.shape[-1] == 1:
             return []
-        return [_bytes(image), _bytes(weight), _bytes(out)]  # reordered, all three
+        is_transposed = args[6]
+        # reordered, all three; the result of a transposed one once more
+        return [_bytes(image), _bytes(weight), *[_bytes(out)] * (2 if is_transposed else 1)]
     if name == "aten::convolution_backward":
         grad, image, weight = args[:3]
         if image.is_contiguous(memory_format=torch.channels_last):
@@ -185,7 +188,26 @@ def _scratch(name: str, args: tuple, out: Any) -> list[int]:
         return [_bytes(out) // args[0].shape[3] ** 2, min(_FOLD_STRIPS, 2 * _bytes(out))]
     if name == "ignn_toolbox::nearest":
         return _search_scratch(*args)
+    if name == "ignn_toolbox::attend_patches":
+        return _attention_scratch(*args, together=8)
+    if name == "ignn_toolbox::attend_patches_backward":
+        return _attention_scratch(*args[1:], together=16)
     return []
+
+
+def _attention_scratch(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    gain: Tensor,
+    grids: Any,
+    size: int,
+    *,
+    together: int,
+) -> list[int]:
+    """Rows of queries times keys that exist at a time; fewer where single pixels are compared."""
+    row = row_bytes(queries.shape, keys.shape[1], size, queries.element_size())
+    return [row] * (together if size > 1 else together // 2)
 
 
 def _search_scratch(

@@ -37,6 +37,9 @@ AGGREGATORS = {
     "SameScaleKNN": {"type": "SameScaleKNN", "embedder": RGB, "ecn_channels": 4},
     "NonLocal": {"type": "NonLocal"},
     "NonLocal sub-sampled": {"type": "NonLocal", "sub_sample": True},
+    "CrossScaleAttention": {"type": "CrossScaleAttention"},
+    "InScaleAttention": {"type": "InScaleAttention", "residual": True},
+    "PyramidAttention": {"type": "PyramidAttention", "reduction": 3},
 }
 # None of these sizes is a multiple of the graphs' scales; the last is the least that serves all.
 SIZES = [(19, 23), (25, 20), (18, 18)]
@@ -61,7 +64,7 @@ def network_of(backbone, aggregator, after, scale):
     config = copy.deepcopy(BACKBONES[backbone]) | {"scale": scale}
     if AGGREGATORS[aggregator] is not None:
         chosen = copy.deepcopy(AGGREGATORS[aggregator]) | {"channels": CHANNELS}
-        if chosen["type"] == "GraphAgg":
+        if chosen["type"] in ("GraphAgg", "CrossScaleAttention"):
             chosen["scale"] = 3 if scale == 3 else 2
         config |= {"aggregator": chosen, "aggregate_after": after}
     torch.manual_seed(0)

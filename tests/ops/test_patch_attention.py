@@ -99,3 +99,13 @@ def test_shapes_without_values():
         torch.ops.ignn_toolbox.attend_patches.default,
         (queries.permute(0, 2, 3, 1), *lines, gain, [3, 4, 2, 3], 3),
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16])
+def test_products_stay_in_float32_under_autocast(dtype):
+    given, _ = _given([(6, 7)], 1, 6, 7)
+    tensors = [x.detach().float() for x in given]
+    expected = _ours(tensors[0], [tensors[1]], [tensors[2]], tensors[3], 1)
+    with torch.autocast("cpu", dtype):
+        own = _ours(tensors[0], [tensors[1]], [tensors[2]], tensors[3], 1)
+    assert torch.equal(own, expected)
