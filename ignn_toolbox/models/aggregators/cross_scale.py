@@ -64,7 +64,7 @@ class CrossScaleAttention(PatchAttention):
         """Reduced features as keys; values of ``scale`` times ``scale`` pixels."""
         scale = self.scale
         own = features[:, :, rows.start * scale : rows.stop * scale]
-        own = own.to(self.assemble[0].weight.device)
+        own = own.to(self.device)
         return self.match_keys(reduced(own, scale)), F.pixel_unshuffle(self.assemble(own), scale)
 
     def attend(self, prepared: Searched, features: Tensor, place: Place) -> Tensor:
@@ -99,7 +99,7 @@ class InScaleAttention(PatchAttention):
 
     def searched(self, features: Tensor, number: int, rows: slice) -> tuple[Tensor, Tensor]:
         """Two embeddings of the features."""
-        own = features[:, :, rows].to(self.assemble[0].weight.device)
+        own = features[:, :, rows].to(self.device)
         return self.match_keys(own), self.assemble(own)
 
     def attend(self, prepared: Searched, features: Tensor, place: Place) -> Tensor:

@@ -128,6 +128,11 @@ class PatchAttention(Aggregator):
         )
         return out.permute(0, 3, 1, 2).to(features.dtype)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
     def _gain(self, squares: Tensor) -> Tensor:
         """Factor on the products with each patch of keys, of their squared lengths by pixel."""
         if self.size == 1:

@@ -76,16 +76,15 @@ class PyramidAttention(PatchAttention):
 
     def searched(self, features: Tensor, number: int, rows: slice) -> tuple[Tensor, Tensor]:
         """Two embeddings of a level."""
-        device = self.assemble[0].weight.device
         if number == 0:
-            level = features[:, :, rows].to(device)
+            level = features[:, :, rows].to(self.device)
         else:
             whole, factor = features.shape[-2:], self.factors[number]
             height, width = size = self.searched_sizes(*whole)[number]
             steps = (1 / factor, 1 / factor)
             if self.sampling == "torch1":
                 steps = (whole[0] / height, whole[1] / width)
-            level = resize_rows(features, size, steps, rows, device)
+            level = resize_rows(features, size, steps, rows, self.device)
         return self.match_keys(level), self.assemble(level)
 
     def attend(self, prepared: Searched, features: Tensor, place: Place) -> Tensor:

@@ -81,10 +81,12 @@ class MutualFusion(Part):
         return go.local(join, own, other, through=(self.encode,))
 
     def _projected(self, own: Tensor, other: Tensor) -> Tensor:
+        assert self.encode is not None
         lacking = other - own
         return own + (self.encode(lacking) + lacking)
 
     def _concatenated(self, own: Tensor, other: Tensor) -> Tensor:
+        assert self.encode is not None
         return self.encode(torch.cat((own, other), 1))
 
 
@@ -273,15 +275,15 @@ class CSNLN(Network):
         return own + picture[0] if picture else own
 
 
-def _geometry(scale: int) -> dict[str, int]:
+def _kernel(scale: int) -> tuple[int, int, int]:
     """Kernel, stride and padding between sizes that are ``scale`` times apart."""
-    kernel = {2: 6, 3: 9, 4: 8}[scale]
-    return {"kernel_size": kernel, "stride": scale, "padding": (kernel - scale) // 2}
+    size = {2: 6, 3: 9, 4: 8}[scale]
+    return size, scale, (size - scale) // 2
 
 
 def _reducing(channels: int, scale: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, channels, **_geometry(scale)), nn.PReLU())
+    return nn.Sequential(nn.Conv2d(channels, channels, *_kernel(scale)), nn.PReLU())
 
 
 def _enlarging(channels: int, scale: int) -> nn.Sequential:
-    return nn.Sequential(nn.ConvTranspose2d(channels, channels, **_geometry(scale)), nn.PReLU())
+    return nn.Sequential(nn.ConvTranspose2d(channels, channels, *_kernel(scale)), nn.PReLU())

@@ -145,7 +145,7 @@ class PANet(Network):
         x = go.local(self._body_end, x, head, through=(self.body_end,))
         return go.local(self.output, x)
 
-    def _block(self, block: PReLUBlock, x: Tensor) -> Tensor:
+    def _block(self, block: nn.Module, x: Tensor) -> Tensor:
         return block(x, self.slope)
 
     def _body_end(self, x: Tensor, head: Tensor) -> Tensor:
