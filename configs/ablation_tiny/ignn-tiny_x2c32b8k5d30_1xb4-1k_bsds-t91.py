@@ -4,7 +4,6 @@
 _base_ = [
     "../_base_/models/ignn_tiny.py",
     "../_base_/datasets/bsds_t91.py",
-    "../_base_/datasets/benchmarks.py",
     "../_base_/schedules/tiny_new_layers.py",
     "../_base_/runtime/default.py",
 ]

@@ -1,7 +1,6 @@
 _base_ = [
     "../_base_/models/edsr_tiny.py",
     "../_base_/datasets/bsds_t91.py",
-    "../_base_/datasets/benchmarks.py",
     "../_base_/schedules/tiny_cosine.py",
     "../_base_/runtime/default.py",
 ]

@@ -2,7 +2,6 @@
 _base_ = [
     "../_base_/models/edsr_tiny.py",
     "../_base_/datasets/bsds_t91_wall2k.py",
-    "../_base_/datasets/benchmarks.py",
     "../_base_/schedules/tiny_steady.py",
     "../_base_/runtime/ema.py",
 ]

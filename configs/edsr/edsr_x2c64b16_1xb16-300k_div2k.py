@@ -1,7 +1,6 @@
 _base_ = [
     "../_base_/models/edsr.py",
     "../_base_/datasets/div2k.py",
-    "../_base_/datasets/benchmarks.py",
     "../_base_/schedules/edsr_300k.py",
     "../_base_/runtime/default.py",
 ]

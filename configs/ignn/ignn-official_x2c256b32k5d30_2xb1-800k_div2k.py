@@ -4,7 +4,6 @@
 _base_ = [
     "../_base_/models/ignn.py",
     "../_base_/datasets/div2k.py",
-    "../_base_/datasets/benchmarks.py",
     "../_base_/schedules/ignn_released_800k.py",
     "../_base_/runtime/default.py",
 ]

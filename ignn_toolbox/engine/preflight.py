@@ -12,6 +12,7 @@ from .loops import IterationTrainLoop, MultiTestLoop, MultiValLoop
 from .sampler import IterationSampler
 
 _TRAINING = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
+_BENCHMARKS = "the base ignn_toolbox::_base_/datasets/benchmarks.py"
 _LOOPS = {"train_cfg": IterationTrainLoop, "val_cfg": MultiValLoop, "test_cfg": MultiTestLoop}
 
 
@@ -62,7 +63,8 @@ def check_test(config: Config) -> None:
 def _require(config: Config, sections: tuple[str, ...], purpose: str) -> None:
     missing = [key for key in sections if not config.get(key)]
     if missing:
-        raise ValueError(f"the config has no {', '.join(missing)}, which {purpose} needs")
+        hint = f"; {_BENCHMARKS} has them" if missing[0].startswith("test_") else ""
+        raise ValueError(f"the config has no {', '.join(missing)}, which {purpose} needs{hint}")
 
 
 def _check_loops(config: Config) -> None:

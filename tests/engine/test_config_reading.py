@@ -137,7 +137,21 @@ def test_sections_are_merged_as_mmengine_does(tmp_path: Path) -> None:
     bases = [str(root / "models/edsr.py"), str(root / "schedules/tiny_cosine.py")]
     file = tmp_path / "mine.py"
     file.write_text(f"_base_ = {bases!r}\n{text}")
-    assert read_config(file).config.to_dict() == Config.fromfile(file).to_dict()
+    assert read_config(file)[0].to_dict() == Config.fromfile(file).to_dict()
+
+
+def test_bases_that_build_on_a_common_one_stand_side_by_side(tmp_path: Path) -> None:
+    write = lambda name, text: (tmp_path / name).write_text(text)  # noqa: E731
+    write("common.py", "batch_size = 1\nlq_size = 2\n_a = 1\n")
+    write("left.py", '_base_ = "common.py"\nbatch_size = 3\n_a = 2\n')
+    write("right.py", '_base_ = "common.py"\ndata_root = "x"\n_a = 3\n')
+    for order in (["common", "left", "right"], ["right", "left", "common"], ["left", "right"]):
+        write("mine.py", f"_base_ = {[f'{name}.py' for name in order]}\n")
+        config = load_config(tmp_path / "mine.py")
+        assert (config.batch_size, config.lq_size, config.data_root) == (3, 2, "x")
+    write("right.py", '_base_ = "common.py"\nbatch_size = 4\n')
+    with pytest.raises(ValueError, match=r"line 1: right\.py sets batch_size, which another base"):
+        load_config(tmp_path / "mine.py")
 
 
 def test_helper_functions_modules_and_the_own_path_are_at_hand(tmp_path: Path) -> None:

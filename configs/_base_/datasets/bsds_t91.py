@@ -1,5 +1,6 @@
 # Small training set: BSDS500's train and test images without Set5's "woman", and T91. Twenty of
 # the BSDS images are held out for validation. LR images are made in memory.
+_base_ = "benchmarks.py"  # what `ignn test` scores
 _pipeline = [
     dict(type="PairedRandomCrop", extend=True),  # some of T91 are smaller than a crop
     dict(type="RandomFlip", direction="horizontal"),

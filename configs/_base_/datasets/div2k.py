@@ -1,4 +1,5 @@
 # DIV2K as published: 800 training and 100 validation images with their bicubic LR files.
+_base_ = "benchmarks.py"  # what `ignn test` scores
 _pipeline = [
     dict(type="PairedRandomCrop"),
     dict(type="RandomFlip", direction="horizontal"),

@@ -37,15 +37,12 @@ def load_config(
             for its key, or contradicts itself.
     """
     path = find_config(name_or_path)
-    source = read_config(path)
-    config = source.config
+    config, source = read_config(path)
     apply_options(config, options or {})
     if data_root is not None:
         config.data_root = str(data_root)
     if config.get("custom_imports") is not None:
-        import_modules(
-            config.custom_imports, path, source.places.get("custom_imports", "an option")
-        )
+        import_modules(config.custom_imports, path, source.place("custom_imports"))
     config.setdefault("default_scope", SCOPE)
     check_config(config)
     hooks = config.get("default_hooks") or {}

@@ -24,10 +24,13 @@ class CustomImports(TypedDict, total=False):
 
 
 def import_modules(section: Any, file: Path, place: str) -> None:
-    """Import what ``custom_imports`` names: from Python's path, the config's folder or its parent.
+    """Import what ``custom_imports`` names.
 
-    A module beside the config is preferred to one of the same name elsewhere. Both folders stay
-    at the end of Python's path, for what the modules import later and for workers.
+    Modules are looked for in the config's folder, in the one above it, in the current one, and on
+    Python's path.
+
+    A module beside the config is preferred to one of the same name elsewhere. Its folder stays at
+    the end of Python's path, for what the module imports later and for workers.
 
     Args:
         section: The section's value.
@@ -41,31 +44,55 @@ def import_modules(section: Any, file: Path, place: str) -> None:
     if fault:
         raise ValueError(f"{place}: {fault}")
     names = (section or {}).get("imports") or []
-    if not names:
-        return
-    with _beside(file):
-        for name in [names] if isinstance(names, str) else names:
-            try:
-                _import(name, file)
-            except (Exception, SystemExit) as error:
-                if not section.get("allow_failed_imports", False):
-                    raise ValueError(
-                        f"{place}: custom_imports: {_why(name, file, error)}"
-                    ) from error
+    for name in [names] if isinstance(names, str) else names:
+        try:
+            _import(name, file)
+        except (Exception, SystemExit) as error:
+            if not section.get("allow_failed_imports", False):
+                raise ValueError(f"{place}: custom_imports: {_why(name, file, error)}") from error
 
 
 def _import(name: str, file: Path) -> None:
     top = name.split(".")[0]
-    beside = [folder for folder in _folders(file) if _holds(folder, top)]
+    folder = next((folder for folder in _folders(file) if _holds(folder, top, file)), None)
+    if folder is None:
+        importlib.import_module(name)
+        return
     loaded = sys.modules.get(top)
-    if beside and loaded is not None:
+    if loaded is not None:
         origin = getattr(loaded, "__file__", None) or next(iter(loaded.__path__), "")
-        if beside[0] not in Path(origin).resolve().parents:
+        if folder not in Path(origin).resolve().parents:
             raise ValueError(
-                f"`{top}` of {beside[0]} has the name of a module that is loaded already, "
-                f"{origin}; give it another name"
+                f"`{top}` of {folder} has the name of a module that is loaded already, {origin}; "
+                "give it another name"
             )
-    importlib.import_module(name)
+    with _beside(folder):
+        importlib.import_module(name)
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """A folder first on Python's path, and at its end afterwards."""
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+def _folders(file: Path) -> list[Path]:
+    folder = file.resolve().parent
+    return list(dict.fromkeys([folder, folder.parent, Path.cwd()]))
+
+
+def _holds(folder: Path, module: str, config: Path) -> bool:
+    """Whether a module is in a folder; the config itself is none."""
+    path = folder / f"{module}.py"
+    return (path.is_file() and not path.samefile(config)) or (folder / module).is_dir()
 
 
 def _why(name: str, file: Path, error: BaseException) -> str:
@@ -74,26 +101,3 @@ def _why(name: str, file: Path, error: BaseException) -> str:
         looked = " or ".join(str(folder) for folder in _folders(file))
         return f"there is no module `{absent}` in {looked}, or among the installed packages"
     return f"`{name}` cannot be imported: {describe(error)}"
-
-
-@contextmanager
-def _beside(file: Path) -> Iterator[None]:
-    """The config's folder and its parent, first on Python's path, and at its end afterwards."""
-    folders = [str(folder) for folder in _folders(file)]
-    sys.path[:0] = folders
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        for folder in set(folders) & set(sys.path):
-            sys.path.remove(folder)
-        sys.path += [folder for folder in folders if folder not in sys.path]
-
-
-def _folders(file: Path) -> list[Path]:
-    folder = file.resolve().parent
-    return list(dict.fromkeys([folder, folder.parent]))
-
-
-def _holds(folder: Path, module: str) -> bool:
-    return (folder / f"{module}.py").is_file() or (folder / module).is_dir()

@@ -1,5 +1,6 @@
 """Says which entry of a config an error came from, when a component could not be made of it."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,20 +75,21 @@ def _place(config: Any, nodes: list[Mapping[str, Any]]) -> tuple[str, Mapping[st
     place, inside = "", config
     for node in nodes:
         for start, root in ((place, inside), ("", config)):
-            found = next((f for f in _mappings(root, start) if _same(f[1], node)), None)
-            if found is not None:
+            found = max(_mappings(root, start), key=lambda f: _likeness(f[1], node), default=None)
+            if found is not None and _likeness(found[1], node) > 0:
                 place, inside = found
                 break
     return place, inside
 
 
-def _same(candidate: Mapping[str, Any], node: Mapping[str, Any]) -> bool:
-    """Whether a node is this part of the config, perhaps with what a builder has put to it."""
+def _likeness(candidate: Mapping[str, Any], node: Mapping[str, Any]) -> float:
+    """How much of a node is this part of the config: a builder may have put something to it."""
     if candidate is node:
-        return True
-    if not candidate or candidate.get("type") != node.get("type"):
-        return False
-    return all(key in node and node[key] == value for key, value in candidate.items())
+        return math.inf
+    if candidate.get("type") != node.get("type"):
+        return 0
+    agrees = all(key in node and node[key] == value for key, value in candidate.items())
+    return len(candidate) if agrees else 0
 
 
 def _mappings(node: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

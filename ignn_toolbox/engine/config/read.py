@@ -33,55 +33,77 @@ class Source:
     """What a config file and its bases say.
 
     Attributes:
-        config: The merged sections.
-        places: Where each section was assigned last: ``FILE cannot be read as a config: line N``.
+        sections: All merged.
+        places: File and line that assigned each section last.
+        lineages: The bases of each file, and theirs.
     """
 
-    config: Config
-    places: dict[str, str]
+    sections: ConfigDict
+    places: dict[str, tuple[Path, int]]
+    lineages: dict[Path, set[Path]]
+
+    def place(self, section: str) -> str:
+        """How an error about a section begins."""
+        return _place(*self.places[section]) if section in self.places else "an option"
 
 
-def read_config(path: Path) -> Source:
+def read_config(path: Path) -> tuple[Config, Source]:
     """Read a config file and its bases; unlike mmengine's reader, import no ``custom_imports``.
 
     Raises:
         ValueError: One line that names the file and the line at which it cannot be read.
     """
-    places: dict[str, str] = {}
-    sections = _sections(path, (), places)
+    source = _read(path, ())
     try:
-        return Source(Config(sections, cfg_text=str(path), filename=path), places)
+        return Config(source.sections, cfg_text=str(path), filename=path), source
     except KeyError as error:  # a section named as an attribute of mmengine's Config
         name = str(error.args[0]).split()[0]
-        raise ValueError(f"{places.get(name, path)}: mmengine reserves the name `{name}`") from None
+        raise ValueError(f"{source.place(name)}: mmengine reserves the name `{name}`") from None
 
 
-def _sections(path: Path, askers: tuple[Path, ...], places: dict[str, str]) -> ConfigDict:
+def _read(path: Path, askers: tuple[Path, ...]) -> Source:
     text = _text(path)
     try:
         tree = ast.parse(text, filename=str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _unreadable(path, getattr(error, "lineno", 1), f"{_words(error)}") from None
     _refuse_pure_python(tree, text, path)
-    bases = ConfigDict()
+    joined = Source(ConfigDict(), {}, {path.resolve(): set()})
     for name, line in _base_names(tree, path):
         file = _base_file(name, line, path)
         chain = (*askers, path)
         if any(file.samefile(asker) for asker in chain):
             raise _unreadable(path, line, f"its base {name} has {path.name} among its own bases")
-        found = _sections(file, chain, places)
-        twice = sorted(bases.keys() & found.keys())
+        found = _read(file, chain)
+        joined.lineages[path.resolve()] |= {file.resolve(), *found.lineages[file.resolve()]}
+        joined.lineages.update(found.lineages)
+        twice = _join(joined, found)
         if twice:
             raise _unreadable(
                 path, line, f"{name} sets {', '.join(twice)}, which another base sets already"
             )
-        bases.update(found)
-    return _merged(tree, path, bases, places)
+    return _merged(tree, path, joined)
 
 
-def _merged(tree: ast.Module, path: Path, bases: ConfigDict, places: dict[str, str]) -> ConfigDict:
+def _join(bases: Source, other: Source) -> list[str]:
+    """Put one more base's sections to those of the bases before; return what contradicts them.
+
+    What both have from one place is no contradiction, and what one base has changed of the other's
+    is taken changed. So bases that build on a common one can stand side by side.
+    """
+    twice = []
+    for section, value in other.sections.items():
+        here, there = bases.places.get(section), other.places[section]
+        if here is None or section.startswith("_") or here[0] in bases.lineages[there[0]]:
+            bases.sections[section], bases.places[section] = value, there
+        elif here != there and there[0] not in bases.lineages[here[0]]:
+            twice.append(section)
+    return sorted(twice)
+
+
+def _merged(tree: ast.Module, path: Path, bases: Source) -> Source:
     """Run the file and merge what it assigns into its bases."""
-    space: dict[str, Any] = {"__file__": str(path), "__name__": "config", "_base_": bases}
+    space: dict[str, Any] = {"__file__": str(path), "__name__": "config", "_base_": bases.sections}
     body = [node for node in tree.body if _assigned(node) != "_base_"]
     lines = {_assigned(node): node.lineno for node in body}
     try:
@@ -96,7 +118,7 @@ def _merged(tree: ast.Module, path: Path, bases: ConfigDict, places: dict[str, s
         and not callable(value)
         and not isinstance(value, ModuleType)
     }
-    merged = bases
+    merged = bases.sections
     for name, value in own.items():
         line = lines.get(name, 1)
         try:
@@ -105,8 +127,8 @@ def _merged(tree: ast.Module, path: Path, bases: ConfigDict, places: dict[str, s
             raise _unreadable(
                 path, line, f"{name} does not fit its base: {_words(error)}"
             ) from error
-        places[name] = _place(path, line)
-    return ConfigDict(merged)
+        bases.places[name] = path.resolve(), line
+    return Source(ConfigDict(merged), bases.places, bases.lineages)
 
 
 def _text(path: Path) -> str:
