@@ -240,8 +240,7 @@ def main() -> int:
     for row in rows:
         print(row)
     if args.out:
-        sys.path.append(str(Path(__file__).resolve().parents[1] / "tools" / "benchmark"))
-        from _common import write_table
+        from frame.table import write_table
 
         write_table(args.out, rows)
     return int(any(row["wrong"] for row in rows))
