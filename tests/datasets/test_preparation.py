@@ -162,6 +162,96 @@ def test_each_planted_fault_is_found(photos, tmp_path) -> None:
     assert "original.png (rotated by" in found["copy.jpg"].message
 
 
+def put(folder: Path, numbers: dict[int, int], scale: int = 1, template: str = "{:04}") -> None:
+    """Writes parts of the astronaut, reduced by a scale, under numbers."""
+    for name, number in numbers.items():
+        image = photo(number)
+        image = image if scale == 1 else bicubic_lr(modcrop(image, scale), scale)
+        write_image(folder / f"{template.format(name)}.png", image)
+
+
+@pytest.mark.parametrize("names", [("train", "valid"), ("valid", "train"), ("q", "p"), ("1", "2")])
+@pytest.mark.parametrize("nested", [False, True])
+def test_sets_of_equal_names_are_told_apart(tmp_path, names, nested) -> None:
+    """As DIV2K's folders would be if both sets were numbered from 0001."""
+    for name, first, count in zip(names, (0, 10), (6, 4), strict=True):
+        pictures = {number: first + number for number in range(1, count + 1)}
+        hr, lr = (f"{name}/HR", f"{name}/LR") if nested else (f"D_{name}_HR", f"D_{name}_LR")
+        put(tmp_path / hr, pictures)
+        put(tmp_path / lr / "X2", pictures, 2, "{:04}x2")
+        put(tmp_path / lr / "X3", pictures, 3, "{:04}x3")
+    diagnosis = check_folder(tmp_path)
+    assert diagnosis.findings == []
+    assert sum("6 pairs; MATLAB bicubic to the last bit: 6" in s for s in diagnosis.summary) == 2
+    assert sum("4 pairs; MATLAB bicubic to the last bit: 4" in s for s in diagnosis.summary) == 2
+
+
+def test_a_fault_is_found_among_sets_of_equal_names(tmp_path) -> None:
+    for name, first in (("a", 0), ("b", 10)):
+        pictures = {number: first + number for number in range(5)}
+        put(tmp_path / f"{name}_hr", pictures)
+        put(tmp_path / f"{name}_lr", pictures, 2)
+    put(tmp_path / "b_lr", {1: 12, 2: 11}, 2)
+    assert kinds(tmp_path) == {("swapped", "0001.png"), ("swapped", "0002.png")}
+
+
+def test_unrelated_sets_of_fitting_sizes_are_not_accused(tmp_path) -> None:
+    for number in range(4):
+        write_image(tmp_path / "small" / f"{number}.png", photo(number, 40, 60))
+        write_image(tmp_path / "large" / f"{number}.png", photo(number + 5, 80, 120))
+    diagnosis = check_folder(tmp_path)
+    assert diagnosis.findings == []
+    (doubt,) = [text for text in diagnosis.summary if "not compared" in text]
+    assert doubt.startswith(f"{tmp_path}/small: names and sizes suggest x2 LR images of")
+    assert f"{tmp_path}/large" in doubt
+
+
+def test_lr_images_of_two_scales_are_none_of_each_other(tmp_path) -> None:
+    pictures = {number: number for number in range(4)}
+    put(tmp_path / "Set5" / "GTmod12", pictures)
+    put(tmp_path / "Set5" / "LRbicx2", pictures, 2)
+    put(tmp_path / "Set5" / "LRbicx4", pictures, 4)
+    diagnosis = check_folder(tmp_path)
+    assert diagnosis.findings == []
+    assert sum("GTmod12, 4 pairs" in text for text in diagnosis.summary) == 2
+
+
+def test_two_sets_in_one_folder_of_either_side(tmp_path) -> None:
+    put(tmp_path / "hr_a", {number: number for number in range(4)})
+    put(tmp_path / "hr_b", {number: number for number in range(4, 7)})
+    put(tmp_path / "lr", {number: number for number in range(7)}, 2)
+    assert check_folder(tmp_path).findings == []
+    put(tmp_path / "lr", {9: 9}, 2)
+    put(tmp_path / "hr_a", {8: 8})
+    (lost, alone) = sorted(finding.message for finding in check_folder(tmp_path).findings)
+    assert "there is no HR image for 0009" in lost
+    assert "there is no LR image (x2) of 0008" in alone
+
+
+def test_one_hr_folder_of_two_lr_folders(tmp_path) -> None:
+    put(tmp_path / "hr", {number: number for number in range(7)})
+    put(tmp_path / "train_lr", {number: number for number in range(5)}, 2)
+    put(tmp_path / "valid_lr", {number: number for number in range(5, 7)}, 2)
+    assert check_folder(tmp_path).findings == []
+
+
+def test_what_cannot_be_told_is_said(tmp_path) -> None:
+    grey = np.full((40, 60, 3), 90, np.uint8)
+    for folder, size in (("x/hr", 1), ("x/hs", 1), ("x/lr", 2)):
+        for name in "ab":
+            write_image(tmp_path / folder / f"{name}.png", grey[::size, ::size])
+    diagnosis = check_folder(tmp_path)
+    assert diagnosis.findings == []
+    assert any("which cannot be told; compared with" in text for text in diagnosis.summary)
+
+
+@pytest.mark.parametrize("name", ["Classic5", "Set12", "CBSD68", "BSD68", "Kodak24", "McMaster18"])
+def test_sets_of_other_tasks_are_benchmarks_too(tmp_path, name) -> None:
+    write_image(tmp_path / name / "a.png", photo(3))
+    write_image(tmp_path / "Set14" / "b.png", photo(3))
+    assert check_folder(tmp_path).findings == []
+
+
 def test_benchmark_images_elsewhere(photos, tmp_path) -> None:
     write_image(tmp_path / "secret" / "x.png", photo(3)[:, ::-1])
     assert kinds(photos) == set()

@@ -16,7 +16,9 @@ from .lr_origin import Origin, lr_origin
 
 # Folders named like a benchmark set, also with an addition (Set5_SR), hold benchmark pictures.
 BENCHMARK = re.compile(
-    r"(?:set5|set14|bsd100|bsds100|b100|urban100|manga109)(?![a-z0-9])", re.IGNORECASE
+    r"(?:set(?:5|12|14)|c?bsds?(?:68|100)|b100|urban100|manga109|classic5|kodak(?:24)?"
+    r"|mcmaster(?:18)?|live1)(?![a-z0-9])",
+    re.IGNORECASE,
 )
 
 
@@ -53,10 +55,12 @@ def check_folder(
 ) -> Diagnosis:
     """Examines every image below a folder.
 
-    It decodes each file, finds out which folders hold the LR images of which others (by names and
-    sizes), checks pairs and sizes, whether each LR file is MATLAB's bicubic of its HR file, and
-    whether a training picture is also a benchmark picture. Pictures below a folder named like a
-    benchmark set (Set5, Set14, BSD100, B100, Urban100, Manga109) count as benchmark.
+    It decodes each file, finds out which folders hold the LR images of which others (by names,
+    sizes and what they show), checks pairs and sizes, whether each LR file is MATLAB's bicubic of
+    its HR file, and whether a training picture is also a benchmark picture. Pictures below a folder
+    named like a benchmark set (Set5, Set14, BSD100, B100, Urban100, Manga109; Set12, BSD68,
+    Classic5, Kodak24, McMaster18, LIVE1) count as benchmark. What cannot be told is said, and is no
+    finding.
 
     Args:
         root: The folder.
@@ -85,7 +89,8 @@ def check_folder(
     for folder, members in folders.items():
         diagnosis.summary.append(f"{folder}: {len(members)} images")
     broken = {picture.path for picture in pictures if picture.error is not None}
-    pairs = find_pairs(folders)
+    pairs, doubts = find_pairs(folders)
+    diagnosis.summary += doubts
     for pair in pairs:
         _check_pair(pair, broken, diagnosis, progress)
     lr_folders = {pair.lr for pair in pairs}

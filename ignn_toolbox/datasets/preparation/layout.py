@@ -4,11 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from ..file_list import some
+
 SCALES = (2, 3, 4, 8)
 TOLERANCE = 2  # LR pixels by which a pair may miss its size and still be taken for one
+
+_ALIKE = 0.9  # least correlation of coarse thumbnails of the same picture
+_FLAT = 16.0  # most contrast (grey levels, as a sum of squares' root) of one that cannot tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +45,7 @@ class FolderPair:
         ending: What LR stems add to HR stems.
         pairs: (LR, HR), joined by name.
         only_lr: LR stems that have no HR image.
-        only_hr: HR stems that have no LR image.
+        only_hr: HR stems that have no LR image of the scale.
     """
 
     lr: Path
@@ -55,47 +61,82 @@ class FolderPair:
         return stem + self.ending
 
 
-def find_pairs(folders: Mapping[Path, Sequence[Picture]]) -> list[FolderPair]:
-    """For each folder, the folders of which it holds the LR images, at most one a scale.
+def find_pairs(
+    folders: Mapping[Path, Sequence[Picture]],
+) -> tuple[list[FolderPair], list[str]]:
+    """Find the folders that hold the LR images of others.
 
-    Names decide, with or without an ending that contains the scale (``x2``, ``_LRBI_x2``); most of
-    the joined images must have sizes about ``scale`` apart. The folder with most such images wins;
-    between equals the one nearest in the tree.
+    Names suggest, with or without an ending that contains the scale (``x2``, ``_LRBI_x2``); most
+    of the joined images must have sizes about ``scale`` apart and show the same. Of several folders
+    that which shows the same most often wins, then that with more images of exact size, then that
+    whose path has more words in common, then the nearest in the tree.
+
+    Returns:
+        The pairs of folders, and a sentence for each that could not be told.
     """
     found: list[FolderPair] = []
-    for lr in folders:
-        best: dict[int, FolderPair] = {}
-        for hr in folders:
-            for scale in SCALES:
-                pair = _join(lr, hr, scale, folders) if hr != lr else None
-                if pair and (scale not in best or _rank(pair) > _rank(best[scale])):
-                    best[scale] = pair
-        # Files of another scale in the same folder have their partner in that scale's pair.
-        joined = {a.path.stem for pair in best.values() for a, _ in pair.pairs}
-        for number, pair in enumerate(best.values()):
-            alone = [stem for stem in pair.only_lr if stem not in joined]
-            found.append(replace(pair, only_lr=[] if number else alone))
-    return found
+    doubts: list[str] = []
+    for lr, pictures in folders.items():
+        own: list[FolderPair] = []
+        for scale in SCALES:
+            left = list(pictures)
+            others = [hr for hr in folders if hr != lr]
+            while pair := _best(lr, left, scale, others, folders, doubts):
+                own.append(pair)
+                joined = {picture.path for picture, _ in pair.pairs}
+                left = [picture for picture in left if picture.path not in joined]
+                others.remove(pair.hr)
+        if own:
+            joined = {picture.path for pair in own for picture, _ in pair.pairs}
+            alone = [picture.path.stem for picture in pictures if picture.path not in joined]
+            found += [replace(own[0], only_lr=alone), *own[1:]]
+    found = [pair for pair in found if not _is_by_way_of_another(pair, found)]
+    return [replace(pair, only_hr=_without_lr(pair, found, folders)) for pair in found], doubts
+
+
+def _best(
+    lr: Path,
+    pictures: Sequence[Picture],
+    scale: int,
+    others: Sequence[Path],
+    folders: Mapping[Path, Sequence[Picture]],
+    doubts: list[str],
+) -> FolderPair | None:
+    """The folder to which LR images belong, if one holds most of those that names suggest."""
+    joins = [pair for hr in others if (pair := _join(lr, pictures, hr, scale, folders[hr]))]
+    ranks = [_rank(pair, folders[pair.hr]) for pair in joins]
+    related = [(rank, pair) for rank, pair in zip(ranks, joins, strict=True) if rank.is_related]
+    if not related:
+        if joins:
+            doubts.append(
+                f"{lr}: names and sizes suggest x{scale} LR images of "
+                f"{some(str(pair.hr) for pair in joins)}, but the pictures are others; not compared"
+            )
+        return None
+    best, chosen = max(related, key=lambda item: item[0])
+    equal = [str(pair.hr) for rank, pair in related if rank == best]
+    if len(equal) > 1:
+        doubts.append(
+            f"{lr}: x{scale} LR images of {' or of '.join(equal)}, which cannot be told; compared "
+            f"with {chosen.hr}"
+        )
+    return chosen
 
 
 def _join(
-    lr: Path, hr: Path, scale: int, folders: Mapping[Path, Sequence[Picture]]
+    lr: Path, pictures: Sequence[Picture], hr: Path, scale: int, hr_pictures: Sequence[Picture]
 ) -> FolderPair | None:
-    hr_files = {picture.path.stem: picture for picture in folders[hr]}
-    pairs, only_lr, endings = [], [], set()
-    for picture in folders[lr]:
+    hr_files = {picture.path.stem: picture for picture in hr_pictures}
+    pairs, endings = [], set()
+    for picture in pictures:
         stem = picture.path.stem
         bare = next((name for name in _bare_names(stem, scale) if name in hr_files), None)
-        if bare is None:
-            only_lr.append(stem)
-        else:
+        if bare is not None:
             pairs.append((picture, hr_files[bare]))
             endings.add(stem.removeprefix(bare))
     if 2 * sum(_fits(a, b, scale) for a, b in pairs) <= len(pairs):
         return None
-    joined = {b.path.stem for _, b in pairs}
-    only_hr = [stem for stem in hr_files if stem not in joined]
-    return FolderPair(lr, hr, scale, min(endings, key=len, default=""), pairs, only_lr, only_hr)
+    return FolderPair(lr, hr, scale, min(endings, key=len, default=""), pairs, [], [])
 
 
 def _bare_names(stem: str, scale: int) -> list[str]:
@@ -108,7 +149,73 @@ def _fits(lr: Picture, hr: Picture, scale: int) -> bool:
     return all(abs(b / scale - a) <= TOLERANCE for a, b in zip(lr.size, hr.size, strict=True))
 
 
-def _rank(pair: FolderPair) -> tuple[int, int]:
-    """How well two folders belong together: images joined, then nearness in the tree."""
+class _Rank(NamedTuple):
+    """How well two folders belong together; what comes first weighs more.
+
+    Attributes:
+        alike: Number of LR images that show the same as one of the HR images.
+        exact: Number of LR images of exactly the size that theirs asks for.
+        words: Number of words that both paths contain.
+        nearness: In the tree.
+        is_related: Whether most of the images that can tell show the same; or none can tell.
+    """
+
+    alike: int
+    exact: int
+    words: int
+    nearness: int
+    is_related: bool
+
+
+def _rank(pair: FolderPair, hr_pictures: Sequence[Picture]) -> _Rank:
+    telling = [(a, b) for a, b in pair.pairs if _normal(a).any() and _normal(b).any()]
+    alike = 0
+    if telling:
+        lrs = np.stack([_normal(picture) for picture, _ in telling])
+        hrs = np.stack([_normal(picture) for _, picture in telling])
+        own = (lrs * hrs).sum(1) >= _ALIKE
+        everywhere = np.stack([_normal(picture) for picture in hr_pictures])
+        others = (lrs[~own] @ everywhere.T >= _ALIKE).any(1)  # swapped among themselves
+        alike = int(own.sum() + others.sum())
+    sizes = [(a.size, (b.size[0] // pair.scale, b.size[1] // pair.scale)) for a, b in pair.pairs]
     common = sum(x == y for x, y in zip(pair.lr.parts, pair.hr.parts, strict=False))
-    return len(pair.pairs), 2 * common - len(pair.lr.parts) - len(pair.hr.parts)
+    return _Rank(
+        alike,
+        sum(size == wanted for size, wanted in sizes),
+        len(_words(pair.lr) & _words(pair.hr)),
+        2 * common - len(pair.lr.parts) - len(pair.hr.parts),
+        2 * alike >= len(telling),
+    )
+
+
+def _normal(picture: Picture) -> np.ndarray:
+    """A picture's thumbnail as a vector of length 1 without its mean; zeros if it is flat."""
+    coarse = picture.thumb.reshape(16, 2, 16, 2).mean((1, 3)).ravel()
+    centred = coarse - coarse.mean()
+    length = float(np.linalg.norm(centred))
+    return centred / length if length > _FLAT else np.zeros_like(centred)
+
+
+def _words(path: Path) -> set[str]:
+    """Words of a path: ``DIV2K_train_HR`` has ``div2k``, ``train`` and ``hr``."""
+    return set(re.split(r"[^a-z0-9]+", str(path).lower())) - {""}
+
+
+def _is_by_way_of_another(pair: FolderPair, pairs: Sequence[FolderPair]) -> bool:
+    """Whether both folders hold LR images of a third: x4 beside x2 is no x2 of it."""
+    above = {other.hr: other.scale for other in pairs if other.lr == pair.lr}
+    return any(
+        other.lr == pair.hr and above.get(other.hr) == pair.scale * other.scale for other in pairs
+    )
+
+
+def _without_lr(
+    pair: FolderPair, pairs: Sequence[FolderPair], folders: Mapping[Path, Sequence[Picture]]
+) -> list[str]:
+    """HR stems without an LR image of the scale in any folder; told of one pair of folders only."""
+    same = [other for other in pairs if (other.hr, other.scale) == (pair.hr, pair.scale)]
+    joined = {hr.path.stem for other in same for _, hr in other.pairs}
+    largest = max(same, key=lambda other: len(other.pairs))
+    if pair is not largest:
+        return []
+    return [stem for picture in folders[pair.hr] if (stem := picture.path.stem) not in joined]
