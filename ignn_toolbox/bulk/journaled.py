@@ -64,7 +64,7 @@ class JournaledRun:
         Args:
             jobs: At least the jobs of these parts, by number.
             parts: Their numbers. No other process works on them.
-            tell: Called with a sentence for each picture that is restored again.
+            tell: Called with sentences about pictures: restored again, not all of it kept.
 
         Yields:
             An outcome for each picture that had none, or whose input or output was changed since;
@@ -79,9 +79,9 @@ class JournaledRun:
         mine = set(chain.from_iterable(map(self.journal.numbers, parts)))
         for number, tries in sorted(self.journal.begun().items()):
             if number in mine:
-                yield from self._resume(jobs[number], tries, folder)
+                yield from self._resume(jobs[number], tries, folder, tell)
         ledger = _JournalLedger(self.journal, self.output)
-        yield from self._run(self._outstanding(jobs, parts, tell), folder, ledger)
+        yield from self._run(self._outstanding(jobs, parts, tell), folder, ledger, tell)
 
     def tally(self) -> tuple[Counter[str], list[str]]:
         """Count all pictures of the run by status; ``open`` ones were not dealt with.
@@ -103,7 +103,9 @@ class JournaledRun:
                 failures += [reason] if status == FAILED else []
         return counts, failures
 
-    def _resume(self, job: Job, tries: int, folder: OutputFolder) -> Iterator[Outcome]:
+    def _resume(
+        self, job: Job, tries: int, folder: OutputFolder, tell: Callable[[str], None]
+    ) -> Iterator[Outcome]:
         """Deals with a picture that a dead process had in its hands."""
         ledger = _JournalLedger(self.journal, self.output, tries + 1)
         if job.target is not None:
@@ -118,7 +120,7 @@ class JournaledRun:
             ledger.ended(outcome)
             yield outcome
         else:
-            yield from self._run(iter([due]), folder, ledger)
+            yield from self._run(iter([due]), folder, ledger, tell)
 
     def _outstanding(
         self, jobs: Mapping[int, Job], parts: list[int], tell: Callable[[str], None]
@@ -152,11 +154,18 @@ class JournaledRun:
             return None
         return ours
 
-    def _run(self, jobs: Iterator[Job], folder: OutputFolder, ledger: Ledger) -> Iterator[Outcome]:
+    def _run(
+        self,
+        jobs: Iterator[Job],
+        folder: OutputFolder,
+        ledger: Ledger,
+        tell: Callable[[str], None],
+    ) -> Iterator[Outcome]:
         first = next(jobs, None)
         if first is not None:
             if self._inferencer is None:
                 self._inferencer = self.load(self.sharing)
+                self._inferencer.report = tell
             everything = chain([first], jobs)
             inferencer, options = self._inferencer, self.options
             yield from run_jobs(everything, inferencer, self.target, options, folder, ledger)

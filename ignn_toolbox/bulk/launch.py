@@ -60,6 +60,7 @@ class Request:
         if given["tile_mode"] == "exact":
             del options["tile"]  # exact tiles of any size give the same numbers
         options |= {"factor": self.target.factor, "quality": self.options.quality}
+        options |= {"background": self.options.background}
         options |= {"width": self.target.width, "height": self.target.height}
         return describe_run(jobs, given["model"], given["checkpoint"], options)
 

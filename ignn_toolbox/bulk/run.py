@@ -56,11 +56,14 @@ class WriteOptions:
         quality: 1 to 100 for JPEG and WebP; None as in `encode_picture`.
         overwrite: Replace existing files.
         skip_existing: Leave out jobs whose output exists, rather than failing them.
+        background: Red, green, blue that pictures are laid over where their format has no
+            transparency.
     """
 
     quality: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    background: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.quality is not None and not 1 <= self.quality <= 100:
@@ -153,7 +156,7 @@ def run_jobs(
         while reading:
             read_on()
             job, source = reading[0]
-            restored = _restore(job, source, inferencer, target)
+            restored = _restore(job, source, inferencer, target, options)
             pending.append((job, writer.submit(write, job, restored)))
             reading.popleft()
             while len(pending) > _WRITE_BEHIND:
@@ -240,7 +243,11 @@ def _write_stream(data: bytes) -> None:
 
 
 def _restore(
-    job: Job, reading: Future[_Source], inferencer: SRInferencer, target: Target
+    job: Job,
+    reading: Future[_Source],
+    inferencer: SRInferencer,
+    target: Target,
+    options: WriteOptions,
 ) -> _Source | Exception:
     """The restored picture, or why there is none."""
     try:
@@ -248,7 +255,9 @@ def _restore(
         picture = source.picture
         height, width, _ = picture.pixels.shape
         size = target.as_stored(picture.orientation).size(height, width, inferencer.scale)
-        picture = as_writable(picture, picture.format, size, job.name)
+        picture = as_writable(picture, picture.format, size, job.name, options.background)
+        for note in picture.notes:
+            inferencer.report(f"{job.name}: {note}")
         return replace(source, picture=inferencer.restore_picture(picture, target))
     except Exception as error:
         return error

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, name: str, target: Target) -> int:
         rules=OutputRules(args.format, args.suffix),
         inferencer={option: getattr(args, option) for option in _INFERENCER},
         target=target,
-        options=WriteOptions(args.quality, args.overwrite, args.skip_existing),
+        options=WriteOptions(args.quality, args.overwrite, args.skip_existing, args.background),
     )
     if args.journal or args.engine == "ray" or processes is not None:
         return _run_journaled(request, args, processes or Processes(), name)
@@ -129,6 +129,13 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f"1..100 for jpg (default: {DEFAULT_QUALITY}) and webp (default: lossless)",
     )
+    files.add_argument(
+        "--background",
+        type=_colour,
+        metavar="COLOUR",
+        help="lay pictures with transparency over it where their format has none, such as white "
+        "or #808080",
+    )
     files.add_argument("--suffix", default="", help="added to file names, such as _x2")
     existing = files.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace existing files")
@@ -139,6 +146,16 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         default=MAX_PIXELS,
         help="refuse larger pictures (default: %(default)s)",
     )
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no colour such as white or #808080") from None
+    return red, green, blue
 
 
 def _add_many(parser: argparse.ArgumentParser) -> None:

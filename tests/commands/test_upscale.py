@@ -258,3 +258,36 @@ def test_ctrl_c_leaves_whole_files_and_says_so(tiny_checkpoint, tmp_path):
     assert 1 <= len(written) < 200
     for path in written:
         Image.open(path).load()
+
+
+def test_what_a_format_cannot_hold_is_said_or_refused(upscale, tmp_path):
+    pixels = picture(size=(20, 24, 4))
+    pixels[:, :, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "opaque.png")
+    pixels[:, :12, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "clear.png")
+    deep = np.arange(20 * 24, dtype=np.uint16).reshape(20, 24) * 136
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    out = tmp_path / "out"
+    names = [tmp_path / f"{name}.png" for name in ("opaque", "clear", "deep")]
+    status, _, err = upscale(*names, "-o", out, "--format", "jpg")
+    assert status == 1
+    assert "clear.png has transparency, which jpg cannot hold" in err
+    assert "--background" in err
+    assert "deep.png: 16 bits a channel became 8, which is what jpg holds" in err
+    assert sorted(path.name for path in out.iterdir()) == ["deep.jpg", "opaque.jpg"]
+    status, _, err = upscale(names[1], "-o", out, "--format", "jpg", "--background", "#ff0000")
+    assert status == 0, err
+    pixels[:, :12, :3] = (255, 0, 0)
+    Image.fromarray(pixels[:, :, :3]).save(tmp_path / "laid.png")
+    assert upscale(tmp_path / "laid.png", "-o", out, "--format", "jpg")[0] == 0
+    assert (out / "clear.jpg").read_bytes() == (out / "laid.jpg").read_bytes()
+    with pytest.raises(SystemExit):
+        upscale(names[1], "-o", out, "--background", "nocolour")
+
+
+def test_a_journal_says_what_was_left_behind(upscale, tmp_path):
+    Image.fromarray(picture(), "RGB").convert("CMYK").save(tmp_path / "ink.tif")
+    status, _, err = upscale(tmp_path / "ink.tif", "-o", tmp_path / "out", "--journal")
+    assert status == 0, err
+    assert "ink.tif: CMYK without a usable colour profile was converted by the plain rule" in err

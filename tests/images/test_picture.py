@@ -203,6 +203,31 @@ def test_formats_without_room_say_so_before_the_work():
         as_writable(Picture(noise("uint8", 3), "png"), "webp", (10, 20_000), "a.png")
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_background_is_what_shows_through(dtype):
+    largest = np.iinfo(dtype).max
+    pixels = noise(dtype, 4)
+    share = pixels[:, :, 3:] / largest
+    for colour in ((0, 0, 0), (255, 255, 255), (10, 200, 30)):
+        laid = as_writable(Picture(pixels, "png"), "jpg", (9, 13), "x", colour)
+        wanted = pixels[:, :, :3] * share + np.array(colour) / 255 * largest * (1 - share)
+        assert laid.pixels.dtype == pixels.dtype
+        assert np.abs(laid.pixels - wanted).max() <= 0.5 + 1e-6
+    grey = Picture(noise(dtype, 2), "png")
+    assert as_writable(grey, "bmp", (9, 13), "x", (9, 9, 9)).pixels.shape[2] == 1
+    assert as_writable(grey, "bmp", (9, 13), "x", (9, 9, 0)).pixels.shape[2] == 3
+    assert as_writable(grey, "webp", (9, 13), "x", (9, 9, 9)).pixels.shape[2] == 2
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_opaque_alpha_is_no_transparency(dtype):
+    pixels = noise(dtype, 4)
+    pixels[:, :, 3] = np.iinfo(dtype).max
+    kept = as_writable(Picture(pixels, "png"), "jpg", (9, 13), "x")
+    np.testing.assert_array_equal(kept.pixels, pixels[:, :, :3])
+    assert as_writable(Picture(pixels, "png"), "tiff", (9, 13), "x").pixels.shape[2] == 4
+
+
 def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     target = tmp_path / "new" / "größe 1.png"
     write_new(b"first", target)
