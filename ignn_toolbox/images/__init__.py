@@ -7,7 +7,8 @@ one encoder: `read_picture` and `encode_picture` for pictures as users have them
 
 from .formats import FORMATS, SUFFIXES
 from .picture import Picture, PictureError, TooLargeError
-from .pixels import as_rgb, checked_array, fill_transparent, to_8_bits, upright
+from .pillow import from_pillow, to_pillow
+from .pixels import as_rgb, checked_array, fill_transparent, in_range, to_8_bits, upright
 from .read import MAX_PIXELS, decode_picture, read_image, read_picture, read_stream
 from .walk import list_images
 from .write import DEFAULT_QUALITY, as_writable, encode_picture, write_image, write_new
@@ -26,11 +27,14 @@ __all__ = [
     "decode_picture",
     "encode_picture",
     "fill_transparent",
+    "from_pillow",
+    "in_range",
     "list_images",
     "read_image",
     "read_picture",
     "read_stream",
     "to_8_bits",
+    "to_pillow",
     "upright",
     "write_image",
     "write_new",

@@ -5,13 +5,21 @@ import numpy as np
 
 LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
+_SLACK = 0.1  # of the range: what interpolation may overshoot
 
-def checked_array(pixels: np.ndarray) -> np.ndarray:
-    """Returns the array if it is a picture: ``(H, W)`` or ``(H, W, C)`` of a known dtype.
+
+def checked_array(pixels: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
+    """Return an array as the picture that it is, its bytes in this machine's order.
+
+    Args:
+        pixels: ``(H, W)`` or ``(H, W, C)``, uint8, uint16 or floating point.
+        value_range: Which floating-point values are black and white; they become 0 and 1. By
+            default they are 0 and 1.
 
     Raises:
-        TypeError: Another dtype than uint8, uint16 or floating point.
-        ValueError: Another shape, no pixels, or a value that is not finite.
+        TypeError: Another dtype.
+        ValueError: Another shape, no pixels, a value that is not finite or lies more than a tenth
+            of the range outside it, or a range for integers.
     """
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if pixels.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in pixels.shape:
@@ -19,11 +27,36 @@ def checked_array(pixels: np.ndarray) -> np.ndarray:
             f"an array of shape {pixels.shape} is no picture; (H, W) or (H, W, C) with 1 (grey), "
             "2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels is needed"
         )
-    if pixels.dtype not in LARGEST and not np.issubdtype(pixels.dtype, np.floating):
+    is_float = np.issubdtype(pixels.dtype, np.floating)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if pixels.dtype not in LARGEST and not is_float:
         raise TypeError(f"pixels of {pixels.dtype} are not known; use uint8, uint16 or float")
-    if np.issubdtype(pixels.dtype, np.floating) and not np.isfinite(pixels).all():
+    if not is_float:
+        if value_range is not None:
+            raise ValueError(f"value_range={value_range} is for floats, not for {pixels.dtype}")
+        return pixels
+    if not np.isfinite(pixels).all():
         raise ValueError("the picture holds values that are not finite")
-    return pixels
+    low, high = value_range or (0.0, 1.0)
+    if not low < high:
+        raise ValueError(f"value_range={value_range} must be (low, high) with low below high")
+    least, most = float(pixels.min()), float(pixels.max())
+    slack = _SLACK * (high - low)
+    if least < low - slack or most > high + slack:
+        raise ValueError(
+            f"the picture's values go from {least:.6g} to {most:.6g}, but {low:g} is black and "
+            f"{high:g} is white; say what is (value_range=(low, high)), or pass uint8 or uint16"
+        )
+    if value_range is None:
+        return pixels
+    precise = np.result_type(pixels.dtype, np.float32)
+    return ((pixels.astype(precise) - low) / (high - low)).astype(precise)
+
+
+def in_range(pixels: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    """Return floating-point pixels of [0, 1] in a range; the way back of `checked_array`."""
+    low, high = value_range
+    return pixels * (high - low) + low
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
