@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 HELP = "score a checkpoint on Set5, Set14, BSD100, Urban100 and Manga109 in one run"
 EXAMPLES = """examples:
   ignn test edsr_tiny_x2 --data-root /data/sr              # the weights that ship with it
+  ignn test ignn_tiny_x2 --data-root /data/sr --sets Set5 Set14
   ignn test CONFIG work_dirs/mine/best.pth --out results/mine --save-images
   ignn test imported.pth --data-root /data/sr              # what `ignn import` wrote
   ignn test ignn_tiny_x2 --cfg-options model.self_ensemble=True --name IGNN+
@@ -34,12 +35,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data-root", metavar="DIR", help="folder that holds the benchmark sets")
     parser.add_argument(
+        "--sets", nargs="+", action="extend", metavar="SET", help="score these sets only"
+    )
+    parser.add_argument(
         "--out", metavar="DIR", help="folder of the results (default: work_dirs/<config>/test)"
     )
     parser.add_argument(
         "--save-images", action="store_true", help="also write the super-resolved pictures"
     )
-    parser.add_argument("--name", help="name of the method in tables (default: the config's)")
+    parser.add_argument(
+        "--name", help="name of the method in tables (default: the zoo's, else the config's)"
+    )
     parser.add_argument(
         "--launcher", default="none", help="none, pytorch (torchrun) or slurm (srun)"
     )
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Tests, writes the results and prints them as a table."""
     from ..engine.config import load_config, parse_options
     from ..engine.test import test
-    from ..zoo.index import resolve
+    from ..zoo.index import resolve, zoo_models
     from ..zoo.loading import config_to_test, is_checkpoint
 
     options, name, folder = parse_options(args.cfg_options), args.name, args.out
@@ -69,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
         _, shipped = resolve(args.config)
         config = load_config(args.config, options, data_root=args.data_root)
         weights = args.checkpoint or shipped
+        if args.checkpoint is None and args.config in zoo_models():
+            name = name or args.config
     results = test(
         config,
         weights,
@@ -76,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         save_images=args.save_images,
         launcher=args.launcher,
         name=name,
+        sets=args.sets,
     )
     if results is not None:
         _print(results, Path(config.work_dir))

@@ -41,6 +41,7 @@ from .checkpoint import training_checkpoints
 from .config import load_config, named_places
 from .preflight import check_training
 from .resume import config_changes, plain, run_digest
+from .test import choose_sets
 
 _KEYS = ("base", "options", "axes", "baseline", "sets", "select", "paper")
 _KNOWN_AXES = {
@@ -286,15 +287,10 @@ def _keep_sets(variants: list[Variant], wanted: list[str] | None) -> list[str]:
     """Drops the test sets that are not wanted; returns the names of those that stay."""
     kept: list[str] = []
     for variant in variants:
-        loaders = variant.config.get("test_dataloader") or []
-        loaders = [loaders] if isinstance(loaders, Mapping) else loaders
-        names = [loader.dataset.get("name") for loader in loaders]
-        unknown = [name for name in wanted or [] if name not in names]
-        if unknown:
-            raise ValueError(_unknown("set", unknown[0], f"sets ({variant.label})", names))
-        chosen = [item for item in loaders if not wanted or item.dataset.get("name") in wanted]
-        variant.config.test_dataloader = chosen
-        kept += [item.dataset.get("name") for item in chosen]
+        try:
+            kept += choose_sets(variant.config, wanted)
+        except ValueError as error:
+            raise ValueError(f"variant {variant.label}: {error}") from error
     return list(dict.fromkeys(wanted or kept))
 
 

@@ -11,6 +11,8 @@ from mmengine.runner import LogProcessor
 
 from ..registry import LOG_PROCESSORS
 
+_NOISE = ("Distributed training is not used, all SyncBatchNorm", "Hooks will be executed in")
+
 
 @LOG_PROCESSORS.register_module()
 class TrainingLog(LogProcessor):
@@ -92,12 +94,15 @@ def peak_memory_mib() -> int | None:
     return peak // (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def keep_going(logger: logging.Logger) -> None:
-    """Make a log file that cannot be written (a full disk) one line on stderr, not a trace a line.
+def set_up(logger: logging.Logger) -> None:
+    """Leave out what mmengine says at every start, and bear a log file that cannot be written.
+
+    A full disk is then one line on stderr, not a trace a line.
 
     Args:
-        logger: Its file handlers are changed.
+        logger: Of a run.
     """
+    logger.addFilter(lambda record: not record.getMessage().startswith(_NOISE))
     for handler in logger.handlers:
         if isinstance(handler, logging.FileHandler):
             handler.handleError = _OneLine(handler.baseFilename)  # type: ignore[method-assign]

@@ -27,7 +27,7 @@ from ..stored_model import config_to_store, stored_metrics
 from ..version import __version__
 from .checkpoint import training_checkpoints
 from .config import network_scale
-from .log import keep_going
+from .log import set_up
 from .resume import check_same_run, continue_schedules, plain, schedules_restart
 from .resume_state import check_resume_state
 
@@ -47,9 +47,9 @@ class TrainingRunner(Runner):
     latest_metrics: dict[str, float] = {}
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Builds the run's logger, which outlives a full disk."""
+        """Builds the run's logger, which says what matters and outlives a full disk."""
         logger = super().build_logger(*args, **kwargs)
-        keep_going(logger)
+        set_up(logger)
         return logger
 
     def build_model(self, model: Any) -> torch.nn.Module:
@@ -67,10 +67,6 @@ class TrainingRunner(Runner):
         if isinstance(dataloader, dict):
             dataloader = {"collate_fn": pack_batch, **dataloader}
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
-
-    def get_hooks_info(self) -> str:
-        """The hooks' names, in the order in which they are called."""
-        return ", ".join(type(hook).__name__ for hook in self._hooks)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
         self.logger.info(

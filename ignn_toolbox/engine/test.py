@@ -1,6 +1,6 @@
 """Tests a network on several benchmark sets in one run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..evaluation.results import Results, write_results
 from ..files import sha256
 from ..registry import DATASETS, MODELS
 from .config import named_places, network_scale
+from .config.values import unknown
 from .distributed import finish, launch
 from .preflight import check_test
 from .runner import TrainingRunner
@@ -28,6 +29,7 @@ def test(
     save_images: bool = False,
     launcher: str = "none",
     name: str | None = None,
+    sets: Sequence[str] | None = None,
 ) -> Results | None:
     """Scores a checkpoint on every benchmark set of a config that is there.
 
@@ -36,24 +38,30 @@ def test(
     Args:
         config: From :func:`ignn_toolbox.engine.config.load_config`.
         checkpoint: Weights that fit the config's model; None for one that learns nothing.
-        out_dir: Folder of what is written; ``work_dirs/<config>/test`` by default.
+        out_dir: Folder of what is written; by default ``test`` in the config's ``work_dir``, which
+            is ``work_dirs/<config>`` if it names none.
         save_images: Also write every super-resolved picture, to ``images/<set>/``.
         launcher: ``none``, ``pytorch`` or ``slurm``.
         name: Name of the method in tables; that of the config by default.
+        sets: Names of the benchmark sets to score; all of the config's by default.
 
     Returns:
         The results; None on all processes but the first.
 
     Raises:
-        FileNotFoundError: The checkpoint, or every benchmark set, is missing.
-        ValueError: The config has no test sections, or the checkpoint is missing or does not fit.
+        FileNotFoundError: The checkpoint, a set that ``sets`` names, or every set is missing.
+        ValueError: The config has no test sections or no set of a wanted name, or the checkpoint is
+            missing or does not fit.
         OSError: ``out_dir`` cannot be written.
     """
     check_test(config)
+    choose_sets(config, sets)
     weights = _weights(checkpoint, config)
     stem = Path(config.filename).stem if config.filename else "model"
-    prepare_run(config, out_dir or Path("work_dirs", stem, "test"))
+    prepare_run(config, out_dir or Path(config.get("work_dir") or f"work_dirs/{stem}", "test"))
     absent = keep_present_sets(config)
+    if sets and absent:
+        raise FileNotFoundError(absent[0])
     config.load_from, config.resume = weights.get("checkpoint"), False
     if save_images:
         for metric in _each(config.test_evaluator):
@@ -97,6 +105,27 @@ def _weights(checkpoint: str | Path | None, config: Config) -> dict[str, str]:
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {path} does not exist")
     return {"checkpoint": str(path), "sha256": sha256(path)}
+
+
+def choose_sets(config: Config, wanted: Sequence[str] | None) -> list[str]:
+    """Drop the test sets that are not wanted; with None keep all.
+
+    Returns:
+        The names of those that stay.
+
+    Raises:
+        ValueError: The config has no set of a wanted name.
+    """
+    loaders = list(_each(config.get("test_dataloader") or []))
+    names = [loader["dataset"].get("name") for loader in loaders]
+    for name in wanted or []:
+        if name not in names:
+            raise ValueError(unknown("set", name, "the config's tests", filter(None, names)))
+    chosen = [
+        (n, item) for n, item in zip(names, loaders, strict=True) if not wanted or n in wanted
+    ]
+    config.test_dataloader = [item for _, item in chosen]
+    return [name for name, _ in chosen]
 
 
 def keep_present_sets(config: Config) -> list[str]:

@@ -53,6 +53,51 @@ def test_every_present_set_is_scored_image_by_image(
         assert content["info"]["sr_dirs"][dataset] == str(tmp_path / "out/images" / dataset)
 
 
+def test_the_sets_that_are_named_are_scored(
+    cli, config_file: Path, data_root: Path, weights: Path, tmp_path: Path
+) -> None:
+    words = ["test", config_file, weights, "--data-root", data_root, "--out", tmp_path / "out"]
+    status, out, err = cli(*words, "--sets", "Set14")
+    assert status == 0, err
+    assert "Set14 (2)" in out
+    assert "Set5" not in out
+    assert json.loads((tmp_path / "out/results.json").read_text())["info"]["left_out"] == []
+    status, _, err = cli(*words, "--sets", "Set14", "Set6")
+    assert (status, "unknown set `Set6`" in err, "did you mean `Set5`?" in err) == (1, True, True)
+    status, _, err = cli(*words, "--sets", "Set14", "Urban100")
+    assert status == 1
+    assert f"Urban100: there is no folder {data_root}/bench/Urban100" in err
+
+
+def test_a_zoo_model_is_called_by_its_zoo_name(cli, data_root: Path, tmp_path: Path) -> None:
+    words = ["--data-root", data_root, "--sets", "Set5", "--out", tmp_path]
+    status, out, err = cli("test", "bicubic_x2", *words)
+    assert status == 0, err
+    assert json.loads((tmp_path / "results.json").read_text())["model"] == "bicubic_x2"
+    cli("test", "edsr_tiny_x2", *words)
+    assert json.loads((tmp_path / "results.json").read_text())["model"] == "edsr_tiny_x2"
+
+
+def test_four_bases_make_a_config_that_can_be_tested(
+    cli, data_root: Path, weights: Path, tmp_path: Path
+) -> None:
+    """Model, data, schedule, runtime; nothing else."""
+    bases = ["models/edsr_tiny", "datasets/bsds_t91", "schedules/tiny_cosine", "runtime/default"]
+    file = tmp_path / "four.py"
+    names = [f"ignn_toolbox::_base_/{base}.py" for base in bases]
+    file.write_text(
+        f"_base_ = {names!r}\nmodel = dict(network=dict(channels=4, num_blocks=1))\n"
+        f"work_dir = {str(tmp_path / 'runs')!r}\n"
+    )
+    status, out, err = cli("test", file, weights, "--data-root", data_root, "--sets", "Set5")
+    assert status == 0, err
+    assert (tmp_path / "runs/test/results.json").is_file()
+    file.write_text(f"_base_ = {[n for n in names if 'datasets' not in n]!r}\n")
+    status, _, err = cli("test", file, weights, "--data-root", data_root)
+    assert status == 1
+    assert "ignn_toolbox::_base_/datasets/benchmarks.py has them" in err
+
+
 def test_validation_covers_several_sets_too(train, tmp_path: Path) -> None:
     def loader(name: str) -> dict:
         return dict(

@@ -19,7 +19,7 @@ from mmengine.visualization import LocalVisBackend
 from ignn_toolbox.checkpoint import load_checkpoint
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
-from ignn_toolbox.engine.log import keep_going
+from ignn_toolbox.engine.log import set_up
 from ignn_toolbox.engine.train import train as start
 from ignn_toolbox.engine.work_dir import held
 from ignn_toolbox.evaluation.metrics import SRMetric
@@ -52,6 +52,8 @@ def test_the_log_tells_speed_time_left_memory_and_waiting(train, tmp_path: Path)
     text = log.read_text()
     for part in ("[2/8]", "it/s", "eta 0:00:0", " MiB", "data ", "2 samples: 1 processes x 2 x 1"):
         assert part in text
+    assert "SyncBatchNorm" not in text
+    assert "Hooks will be executed" not in text
 
 
 def test_training_checkpoints_load_without_any_allow_list(train, tmp_path: Path) -> None:
@@ -196,7 +198,7 @@ def test_a_full_disk_stops_neither_log_nor_figures(train, tmp_path, monkeypatch,
     assert text.count("per_image.csv cannot be written") == 2
     logger = logging.Logger("full")
     logger.addHandler(logging.FileHandler("/dev/full", delay=True))
-    keep_going(logger)
+    set_up(logger)
     capfd.readouterr()
     for _ in range(3):
         logger.warning("a line")
