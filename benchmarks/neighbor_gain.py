@@ -81,7 +81,7 @@ def columns(
     height, width = output.shape
     found = []
     for rank in range(NEIGHBORS):
-        plane = plane_of(as_map(neighbors.fold(rank))[..., :height, :width])
+        plane = plane_of(as_map(neighbors.fold(slice(rank, rank + 1)))[0][..., :height, :width])
         found += [plane - cv2.blur(plane, (5, 5)), plane - output]
     return np.stack([inner(plane) for plane in found], axis=1)
 

@@ -118,7 +118,7 @@ def _fold_case(size: int) -> Case:
 def _fold(size: int, tiny: bool) -> Callable[[], object]:
     size = 24 if tiny else size
     neighbors = prepare_neighbors(_features(size), _random_graph(size))
-    return lambda: as_map(neighbors.fold(0))
+    return lambda: as_map(neighbors.fold(slice(1)))
 
 
 def _convolution(size: int, tiny: bool) -> Callable[[], object]:

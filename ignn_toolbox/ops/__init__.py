@@ -3,9 +3,11 @@
 Every fast operator has a textbook version in `reference`, which tests use as oracle.
 """
 
-from .aggregate import Neighbors, aggregate, edge_label, prepare_neighbors, sum_neighbors
+from .aggregate import Neighbors, aggregate, prepare_neighbors, sum_neighbors
+from .edge_labels import edge_label
 from .graph import PatchGraph
-from .patches import PatchGrid
+from .overlap import fold_constant
+from .patches import PatchGrid, Region
 from .precision import exact_float32
 from .resize import imresize, imresize_uint8
 from .search import search
@@ -15,11 +17,13 @@ __all__ = [
     "Neighbors",
     "PatchGraph",
     "PatchGrid",
+    "Region",
     "Search",
     "WindowMode",
     "aggregate",
     "edge_label",
     "exact_float32",
+    "fold_constant",
     "imresize",
     "imresize_uint8",
     "prepare_neighbors",

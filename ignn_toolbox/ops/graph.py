@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -99,7 +100,7 @@ class PatchGraph:
             "key_grid": asdict(self.key_grid),
             "scale": self.scale,
         }
-        with write_whole(path) as partial:
+        with write_whole(Path(path)) as partial:
             torch.save(content, partial)
 
     @classmethod
@@ -110,7 +111,7 @@ class PatchGraph:
             ValueError: The file is no saved patch graph.
         """
         try:
-            content = load_checkpoint(path)
+            content = load_checkpoint(Path(path))
             graph = cls(
                 content["index"],
                 content["distance"],

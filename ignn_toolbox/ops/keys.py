@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .fold import key_rows
 from .graph import PatchGraph
+from .operators import define
 from .patches import PatchGrid
 from .statistics import patch_statistics
 
@@ -21,7 +23,7 @@ class KeyPatches:
     """The key patches of one feature map.
 
     Attributes:
-        rows: ``(N, H', W', s, s, C)``, see `fold.key_rows`.
+        rows: ``(N, H', W', s, s, C)``, see `key_rows`.
         scale: ``(N * n, C)`` reciprocal deviation of every key patch; ``None`` without AdaPN.
         shift: ``(N * n, C)`` mean times reciprocal deviation.
     """
@@ -80,7 +82,9 @@ def prepare_keys_in_bands(
     shape = (1, grid.padded_height, grid.padded_width, s, s, channels)
     rows = allocate(shape, features.dtype)
     wide = torch.promote_types(features.dtype, torch.float32)
-    scale, shift = (allocate((len(grid), channels), wide) if adapn else None for _ in range(2))
+    scale, shift = (
+        allocate((grid.rows * grid.cols, channels), wide) if adapn else None for _ in range(2)
+    )
     whole = KeyPatches(rows, scale, shift)
     for first in range(0, grid.rows, band):
         chosen = slice(first, min(first + band, grid.rows))
@@ -99,11 +103,28 @@ def prepare_keys_in_bands(
     return whole
 
 
+def key_rows(features: Tensor, key_grid: PatchGrid, scale: int) -> Tensor:
+    """Rearrange features so that one key pixel is one contiguous row; differentiable.
+
+    Args:
+        features: ``(N, C, H, W)``; what is left over by ``scale`` at the bottom and right is cut.
+        key_grid: Patches of the map ``scale`` times smaller.
+        scale: Side of the block of ``features`` that belongs to one key pixel.
+
+    Returns:
+        ``(N, H', W', s, s, C)`` with the key grid's zero rows and columns appended, contiguous.
+
+    Raises:
+        ValueError: The keys reach beyond the features.
+    """
+    return key_rows_operator(features, key_grid.sides, scale)
+
+
 def _prepare(features: Tensor, grid: PatchGrid, scale: int, adapn: bool) -> KeyPatches:
     rows = key_rows(features, grid, scale)
     if not adapn:
         return KeyPatches(rows, None, None)
-    mean, std = patch_statistics(rows, grid)
+    mean, std = patch_statistics(rows, grid.size, grid.stride)
     reciprocal = std.reciprocal()
     return KeyPatches(rows, reciprocal.flatten(0, 2), (mean * reciprocal).flatten(0, 2))
 
@@ -115,7 +136,7 @@ def _check(features: Tensor, graph: PatchGraph) -> None:
             f"features {tuple(features.shape)} do not fit a graph of a "
             f"{grid.height}x{grid.width} image: both must come from the same image"
         )
-    if len(features) != len(graph.index):
+    if features.shape[0] != graph.index.shape[0]:
         raise ValueError(
             f"features have batch {len(features)}, the graph has batch {len(graph.index)}"
         )
@@ -123,9 +144,65 @@ def _check(features: Tensor, graph: PatchGraph) -> None:
         raise ValueError(
             f"features are on {features.device}, the graph on {graph.index.device}; use graph.to()"
         )
-    needed = (graph.key_grid.height * graph.scale, graph.key_grid.width * graph.scale)
-    if needed[0] > grid.height or needed[1] > grid.width:
+
+
+def _kernel(features: Tensor, sides: Sequence[int], scale: int) -> Tensor:
+    grid = PatchGrid(*sides)
+    height, width = grid.height * scale, grid.width * scale
+    if height > features.shape[2] or width > features.shape[3]:
         raise ValueError(
-            f"keys on a {graph.key_grid.height}x{graph.key_grid.width} map at scale {graph.scale} "
-            f"reach beyond the {grid.height}x{grid.width} features"
+            f"keys on a {grid.height}x{grid.width} map at scale {scale} reach beyond the "
+            f"{features.shape[2]}x{features.shape[3]} features"
         )
+    blocks = features.permute(0, 2, 3, 1)[:, :height, :width]
+    blocks = blocks.unflatten(2, (-1, scale)).unflatten(1, (-1, scale)).transpose(2, 3)
+    n, _, _, s, _, c = blocks.shape
+    shape = (n, grid.padded_height, grid.padded_width, s, s, c)
+    rows = blocks.new_zeros(shape) if any(grid.padding) else blocks.new_empty(shape)
+    rows[:, : grid.height, : grid.width] = blocks
+    return rows
+
+
+def _kernel_backward(
+    grad: Tensor, sides: Sequence[int], scale: int, height: int, width: int
+) -> Tensor:
+    grid = PatchGrid(*sides)
+    image = grad[:, : grid.height, : grid.width].transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    missing = (0, 0, 0, width - image.shape[2], 0, height - image.shape[1])
+    return F.pad(image, missing).permute(0, 3, 1, 2)
+
+
+def _fake(features: Tensor, sides: Sequence[int], scale: int) -> Tensor:
+    grid = PatchGrid(*sides)
+    n, c = features.shape[:2]
+    return features.new_empty((n, grid.padded_height, grid.padded_width, scale, scale, c))
+
+
+def _fake_backward(
+    grad: Tensor, sides: Sequence[int], scale: int, height: int, width: int
+) -> Tensor:
+    return grad.new_empty((grad.shape[0], height, width, grad.shape[5])).permute(0, 3, 1, 2)
+
+
+def _save(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    features, ctx.sides, ctx.scale = inputs
+    ctx.size = features.shape[2:]
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    return _operator_backward(grad, ctx.sides, ctx.scale, *ctx.size), None, None
+
+
+_operator_backward = define(
+    "key_rows_backward(Tensor grad, SymInt[] key_grid, int scale, SymInt height, SymInt width) "
+    "-> Tensor",
+    _kernel_backward,
+    _fake_backward,
+)
+key_rows_operator = define(
+    "key_rows(Tensor features, SymInt[] key_grid, int scale) -> Tensor",
+    _kernel,
+    _fake,
+    _backward,
+    _save,
+)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
-Memory = Literal["low", "balanced", "fast"] | int
+Memory = Literal["low", "fast"] | int | None
 
 _MIB = 2**20
-_KEEP = {"low": 0, "balanced": 256 * _MIB, "fast": None}  # bytes kept for a backward pass
-_BAND = {"low": 16 * _MIB, "balanced": 128 * _MIB, "fast": None}  # bytes of one band of a map
 _LEAST_ROWS = 32  # LR rows of the smallest band; below, computing its halo costs too much
 
 
@@ -22,74 +19,95 @@ class NeighborPlan:
     """How `sum_neighbors` goes about its memory; results differ by float rounding only.
 
     Attributes:
-        band: LR rows whose neighbour map is made and embedded at a time without gradient.
+        band: LR rows whose neighbour maps are made and embedded at a time without gradient; all
+            when ``None``.
         keep: Whether a backward pass keeps maps and embeddings rather than computing them again.
+        together: How many neighbours are made and embedded at a time.
     """
 
-    band: int
+    band: int | None
     keep: bool
+    together: int = 1
+
+    def bands(self, height: int) -> list[slice]:
+        """Rows of each band of an image."""
+        if self.band is None:
+            return [slice(0, height)]
+        return _in_steps(height, self.band)
+
+    def ranks(self, num_neighbors: int) -> list[slice]:
+        """The neighbours that are done together."""
+        return _in_steps(num_neighbors, self.together)
 
 
-class Scratch:
-    """Buffers that successive calls write to again and again.
+@dataclass(frozen=True)
+class _Limits:
+    """Bytes that may be kept for a backward pass, and of one band of maps."""
 
-    On a CPU the first touch of fresh memory costs more than the copying that follows.
-    """
+    keep: int
+    band: int
 
-    def __init__(self) -> None:
-        self._held: dict[str, Tensor] = {}
 
-    def take(self, name: str, like: Tensor, shape: Sequence[int]) -> Tensor:
-        """An uninitialised tensor ``shape``, of the kind of ``like``, until ``name`` is retaken."""
-        size = math.prod(shape)
-        held = self._held.get(name)
-        if held is None or len(held) < size:
-            held = self._held[name] = like.new_empty(size)
-        return held[:size].view(*shape)
+_LOW, _FAST = _Limits(0, 16 * _MIB), _Limits(2**62, 2**62)
+_USUAL, _USUAL_ACCELERATOR = _Limits(256 * _MIB, 128 * _MIB), _Limits(4096 * _MIB, 1024 * _MIB)
 
 
 def plan_neighbors(
-    memory: Memory, shape: Sequence[int], scale: int, num_neighbors: int, itemsize: int = 4
+    memory: Memory,
+    features: Tensor,
+    scale: int,
+    num_neighbors: int,
 ) -> NeighborPlan:
     """Choose a plan for features of one shape.
 
     Args:
-        memory: ``'fast'`` keeps everything and works on whole maps, ``'balanced'`` keeps up to
-            256 MiB and works in bands of 128 MiB, ``'low'`` keeps nothing and works in bands of
-            16 MiB. A number is a budget in bytes for all that the aggregation allocates.
-        shape: ``(N, C, H, W)`` of the features.
+        memory: ``'fast'`` keeps everything and works on whole maps, ``'low'`` keeps nothing and
+            works in bands of 16 MiB. ``None`` keeps up to 256 MiB and works in bands of 128 MiB on
+            a CPU, up to 4 GiB and in bands of 1 GiB on a GPU. A number is a budget in bytes for all
+            that the aggregation allocates.
+        features: ``(N, C, H, W)``.
         scale: The graph's s.
         num_neighbors: The paper's k.
-        itemsize: Bytes of one number.
 
     Raises:
         ValueError: ``memory`` is none of these, or a budget below the least possible.
     """
-    height = shape[2]
-    row = shape[0] * shape[1] * shape[3] * itemsize  # bytes of one LR row of features
+    if memory not in ("low", "fast", None) and not isinstance(memory, int):
+        raise ValueError(f"memory must be 'low', 'fast', None or bytes, got {memory!r}")
+    on_cpu = features.device.type == "cpu"
+    if torch.compiler.is_compiling() and not torch.is_grad_enabled():
+        return NeighborPlan(None, True, 1 if on_cpu else num_neighbors)  # serves any size
+    n, c, height, width = features.shape
+    row = n * c * width * features.element_size()  # bytes of one LR row of features
     kept = num_neighbors * height * row * (scale**2 + 3)
-    band_row = row * (2 * scale**2 + 3)
-    if isinstance(memory, str):
-        if memory not in _KEEP:
-            raise ValueError(f"memory must be 'low', 'balanced', 'fast' or bytes, got {memory!r}")
-        limit, band = _KEEP[memory], _BAND[memory]
-        rows = height if band is None else max(_LEAST_ROWS, band // (row * scale**2))
-        return NeighborPlan(_even(height, rows), limit is None or kept <= limit)
-    least = smallest_budget(shape, scale, itemsize)
-    if memory < least:
-        raise ValueError(
-            f"memory={memory} bytes cannot hold the aggregation of features {tuple(shape)} at "
-            f"scale {scale}: it takes at least {least} bytes ({least / _MIB:.0f} MiB)"
-        )
-    fixed = _fixed(shape, scale, itemsize)
-    return NeighborPlan(_even(height, (memory - fixed) // band_row), kept <= memory - fixed)
+    if isinstance(memory, int):
+        fixed = _fixed(row, height, scale)
+        least = fixed + min(height, _LEAST_ROWS) * row * (2 * scale**2 + 3)
+        if memory < least:
+            raise ValueError(
+                f"memory={memory} bytes cannot hold the aggregation of features "
+                f"{tuple(features.shape)} at scale {scale}: it takes at least {least} bytes "
+                f"({least / _MIB:.0f} MiB)"
+            )
+        limits = _Limits(memory - fixed, (memory - fixed) * scale**2 // (2 * scale**2 + 3))
+    elif memory is None:
+        limits = _USUAL if on_cpu else _USUAL_ACCELERATOR
+    else:
+        limits = {"low": _LOW, "fast": _FAST}[memory]
+    keep = kept <= limits.keep
+    # launching costs a GPU more than computing; a CPU's cache holds less than one map anyway
+    together = num_neighbors if keep and not on_cpu else 1
+    rows = limits.band // (row * scale**2 * together)
+    return NeighborPlan(_even(height, max(rows, _LEAST_ROWS)), keep, together)
 
 
-def smallest_budget(shape: Sequence[int], scale: int, itemsize: int = 4) -> int:
-    """Least bytes that the aggregation of ``(N, C, H, W)`` features needs."""
-    row = shape[0] * shape[1] * shape[3] * itemsize
-    rows = min(shape[2], _LEAST_ROWS)
-    return _fixed(shape, scale, itemsize) + rows * row * (2 * scale**2 + 3)
+def ranks_together(num_neighbors: int, device: torch.device) -> list[slice]:
+    """The neighbours whose LR-sized parts, as edge labels, are made together on a device."""
+    return _in_steps(num_neighbors, 1 if device.type == "cpu" else num_neighbors)
+
+
+def _in_steps(length: int, step: int) -> list[slice]:
+    return [slice(first, min(first + step, length)) for first in range(0, length, step)]
 
 
 def _even(height: int, rows: int) -> int:
@@ -98,7 +116,6 @@ def _even(height: int, rows: int) -> int:
     return -(-height // bands)
 
 
-def _fixed(shape: Sequence[int], scale: int, itemsize: int) -> int:
+def _fixed(row: int, height: int, scale: int) -> int:
     """Bytes alive throughout: both sums, the rearranged features, the patch statistics."""
-    features = shape[0] * shape[1] * shape[2] * shape[3] * itemsize
-    return features * (scale**2 + 3)
+    return row * height * (scale**2 + 3)

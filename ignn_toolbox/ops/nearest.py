@@ -8,37 +8,55 @@ alone, never on a memory setting, a tile or the rest of the batch, so equal inpu
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .operators import define
-from .patches import PatchGrid, pad_to_grid, pixel_runs
+from .geometry import constants
+from .operators import define, implement
+from .patches import PatchGrid, pad_to_grid, patch_view, pixel_runs
 from .precision import exact_float32
 from .window import OPTIONS, Search, check_search, fake_neighbors, window_starts
 
-_BLOCK = 16  # side of a query block, in patches
-_KEYS = 8192  # most keys in one matrix product
-_SCORES = {"cpu": 2**18}  # scores of blocks computed together, to stay in the cache
-_SCORES_ACCELERATOR = 2**24
+BLOCK = 16  # side of a query block, in patches
+KEYS = 8192  # most keys in one matrix product
+_SCORES = 2**24  # scores of blocks computed together
+_SCORES_CPU = 2**18  # to stay in the cache
+
+Cut = Callable[[slice], Tensor]
 
 
-def _nearest(queries: Tensor, keys: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
+def _kernel(queries: Tensor, keys: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
     """`search` for the nearest: index int64 and distance float32, ``(N, rows, cols, k)``."""
     how = Search(*options)
     plan = _plan(*check_search(queries, keys, how), how)
-    places = _places(plan, len(queries), queries.device)
-    with torch.no_grad(), exact_float32(queries.device):
-        index, distance = _search(queries, _padded(keys, plan.key_grid), plan, places, how)
-        return _by_query(index, plan, places), _by_query(distance, plan, places)
+    places = _Places(*constants(_places, queries.device, plan, len(queries)))
+    lines = pixel_runs(_padded(queries, plan.query_grid), how.patch_size)
+    count = plan.block[0] * plan.block[1]
+
+    def cut(chosen: slice) -> Tensor:
+        line = places.query[chosen, None] + places.in_block
+        return lines.index_select(0, line.flatten()).view(len(line), count, -1)
+
+    return _search(cut, keys, plan, places, how, _SCORES)
 
 
-nearest = define(
-    f"nearest(Tensor queries, Tensor keys, {OPTIONS}) -> (Tensor, Tensor)", _nearest, fake_neighbors
-)
+def _kernel_cpu(queries: Tensor, keys: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
+    """The same, cutting queries block by block: the map may lie in a file larger than memory."""
+    how = Search(*options)
+    plan = _plan(*check_search(queries, keys, how), how)
+    places = _Places(*constants(_places, queries.device, plan, len(queries)))
+    corners = plan.corners()
+
+    def cut(chosen: slice) -> Tensor:
+        numbers = (divmod(number, len(corners)) for number in range(chosen.start, chosen.stop))
+        return torch.stack([_query_block(queries[n], plan, corners[b]) for n, b in numbers])
+
+    return _search(cut, keys, plan, places, how, _SCORES_CPU)
 
 
 @dataclass(frozen=True)
@@ -73,8 +91,8 @@ def _starts(count: int, block: int) -> list[int]:
 @functools.lru_cache(maxsize=64)
 def _plan(query_grid: PatchGrid, key_grid: PatchGrid, how: Search) -> _Plan:
     high, wide, rows, cols = window_starts(query_grid, key_grid, how)
-    # the smallest number of blocks of at most _BLOCK, all alike
-    block = tuple(-(-n // -(-n // _BLOCK)) for n in (query_grid.rows, query_grid.cols))
+    # the smallest number of blocks of at most BLOCK, all alike
+    block = tuple(-(-n // -(-n // BLOCK)) for n in (query_grid.rows, query_grid.cols))
 
     def union(starts: list[int], side: int, length: int) -> int:
         first = _starts(len(starts), length)
@@ -91,36 +109,39 @@ def _plan(query_grid: PatchGrid, key_grid: PatchGrid, how: Search) -> _Plan:
     )
 
 
-@dataclass(frozen=True)
-class _Places:
+class _Places(NamedTuple):
     """Where the blocks of a batch lie, on the device.
 
     Attributes:
         corner: ``(2, blocks)`` first query row and column of every block of every image.
         origin: ``(2, blocks)`` first key row and column of its union.
-        start: First key row of the window of each query row, and first key column of each column.
+        row_start: First key row of the window of each query row.
+        col_start: First key column of the window of each query column.
         query: ``(blocks,)`` first pixel of every block in the padded maps of all images.
         key: ``(blocks,)`` first pixel of every union likewise.
         in_block: ``(bh * bw * size,)`` pixels where the lines of a block's patches begin.
         in_union: ``(uh, uw * size)`` likewise for a union.
-        owner: Row and column of blocks, then row and column in the block, where each query is
-            found: ``(rows, 1)`` or ``(cols,)``.
+        block_row: ``(rows, 1)`` row of the block in which a query is found.
+        block_col: ``(cols,)`` column of that block.
+        row: ``(rows, 1)`` row of the query in it.
+        col: ``(cols,)`` column of the query in it.
     """
 
     corner: Tensor
     origin: Tensor
-    start: tuple[Tensor, Tensor]
+    row_start: Tensor
+    col_start: Tensor
     query: Tensor
     key: Tensor
     in_block: Tensor
     in_union: Tensor
-    owner: tuple[Tensor, ...]
+    block_row: Tensor
+    block_col: Tensor
+    row: Tensor
+    col: Tensor
 
 
-@functools.lru_cache(maxsize=64)
-@torch.inference_mode(False)
-def _places(plan: _Plan, images: int, device: torch.device) -> _Places:
-    """Geometry as tensors: it depends on sizes only, and takes a copy to the device to make."""
+def _places(plan: _Plan, images: int) -> _Places:
     corners = plan.corners()
     corner = torch.tensor(corners).T
     origin = torch.tensor([plan.origin(c) for c in corners]).T
@@ -147,16 +168,19 @@ def _places(plan: _Plan, images: int, device: torch.device) -> _Places:
             (plan.query_grid.rows, plan.query_grid.cols), plan.block, strict=True
         )
     )
-    owner = (down[0][:, None], right[0], down[1][:, None], right[1])
     return _Places(
-        corner.repeat(1, images).to(device),
-        origin.repeat(1, images).to(device),
-        (torch.tensor(plan.row_starts).to(device), torch.tensor(plan.col_starts).to(device)),
-        first_pixels(plan.query_grid, corner).to(device),
-        first_pixels(plan.key_grid, origin).to(device),
-        lines(plan.query_grid, plan.block).flatten().to(device),
-        lines(plan.key_grid, plan.union).flatten(1).to(device),
-        tuple(part.to(device) for part in owner),
+        corner.repeat(1, images),
+        origin.repeat(1, images),
+        torch.tensor(plan.row_starts),
+        torch.tensor(plan.col_starts),
+        first_pixels(plan.query_grid, corner),
+        first_pixels(plan.key_grid, origin),
+        lines(plan.query_grid, plan.block).flatten(),
+        lines(plan.key_grid, plan.union).flatten(1),
+        down[0][:, None],
+        right[0],
+        down[1][:, None],
+        right[1],
     )
 
 
@@ -164,8 +188,8 @@ def _by_query(found: Tensor, plan: _Plan, places: _Places) -> Tensor:
     """``(blocks, bh, bw, k)`` to ``(N, rows, cols, k)``."""
     grid, block = plan.query_grid, plan.block
     blocks = (-(-grid.rows // block[0]), -(-grid.cols // block[1]))
-    block_row, block_col, row, col = places.owner
-    return found.view(-1, *blocks, *found.shape[1:])[:, block_row, block_col, row, col]
+    found = found.view(-1, *blocks, *found.shape[1:])
+    return found[:, places.block_row, places.block_col, places.row, places.col]
 
 
 def _padded(features: Tensor, grid: PatchGrid) -> Tensor:
@@ -173,49 +197,45 @@ def _padded(features: Tensor, grid: PatchGrid) -> Tensor:
     return pad_to_grid(features.permute(0, 2, 3, 1).to(torch.float32), grid).contiguous()
 
 
-def _query_block(queries: Tensor, grid: PatchGrid, corner: tuple[int, int], side: tuple) -> Tensor:
-    """``(side[0] * side[1], size * size * D)``: a block of patches of one ``(D, H, W)`` image."""
-    step, size = grid.stride, grid.size
+def _query_block(queries: Tensor, plan: _Plan, corner: tuple[int, int]) -> Tensor:
+    """``(bh * bw, size * size * D)``: a block of patches of one ``(D, H, W)`` image."""
+    step, size = plan.query_grid.stride, plan.query_grid.size
     top, left = (place * step for place in corner)
-    height, width = ((count - 1) * step + size for count in side)
+    height, width = ((count - 1) * step + size for count in plan.block)
     part = queries[None, :, top : top + height, left : left + width]
     part = F.pad(part, (0, width - part.shape[3], 0, height - part.shape[2]))
-    padded = part.permute(0, 2, 3, 1).to(torch.float32).contiguous()[0]
-    line, depth = padded[0].numel(), padded.shape[-1]
-    patches = padded.as_strided((*side, size, size * depth), (step * line, step * depth, line, 1))
-    return patches.flatten(0, 1).flatten(1)
+    grid = PatchGrid(height, width, size, step)
+    return patch_view(_padded(part, grid), grid)[0].flatten(0, 1).flatten(1)
 
 
 def _search(
-    queries: Tensor, keys: Tensor, plan: _Plan, places: _Places, how: Search
+    cut: Cut, keys: Tensor, plan: _Plan, places: _Places, how: Search, scores: int
 ) -> tuple[Tensor, Tensor]:
-    """Index and distance ``(blocks, bh, bw, k)`` of all blocks, a few at a time."""
-    device, (bh, bw) = queries.device, plan.block
-    count = places.key.numel()
-    found = torch.empty((count, bh, bw, how.num_neighbors), dtype=torch.int64, device=device)
-    score = torch.empty(found.shape, device=device)
-    scores = _SCORES.get(device.type, _SCORES_ACCELERATOR)
+    """Index and distance of every query.
+
+    Args:
+        cut: Makes some of the blocks, ``(G, bh * bw, F)``.
+        keys: ``(N, D, H', W')``.
+        plan: Geometry.
+        places: The same on the device.
+        how: What is asked for.
+        scores: How many are computed together.
+    """
+    bh, bw = plan.block
+    count, device = places.key.numel(), keys.device
+    index = torch.empty((count, bh, bw, how.num_neighbors), dtype=torch.int64, device=device)
+    distance = torch.empty(index.shape, device=device)
     together = max(1, scores // (bh * bw * plan.union[0] * plan.union[1]))
-    key_lines = pixel_runs(keys, plan.key_grid.size)
-    corners = plan.corners()
-    if device.type != "cpu":
-        query_lines = pixel_runs(_padded(queries, plan.query_grid), plan.query_grid.size)
-    for first in range(0, count, together):
-        chosen = slice(first, min(first + together, count))
-        if device.type == "cpu":  # block by block: the maps may lie in a file larger than memory
-            cuts = [divmod(number, len(corners)) for number in range(chosen.start, chosen.stop)]
-            grid = plan.query_grid
-            block = torch.stack(
-                [_query_block(queries[n], grid, corners[b], plan.block) for n, b in cuts]
-            )
-        else:
-            line = places.query[chosen, None] + places.in_block
-            block = query_lines.index_select(0, line.flatten()).view(len(line), bh * bw, -1)
-        best = _best(block, key_lines, plan, places, how, chosen)
-        part, found[chosen] = _unpack(best)
-        norm = block.square().sum(-1).view(-1, bh, bw, 1)
-        torch.add(part, norm, out=score[chosen])
-    return found, score
+    with torch.no_grad(), exact_float32(device):
+        key_lines = pixel_runs(_padded(keys, plan.key_grid), how.patch_size)
+        for first in range(0, count, together):
+            chosen = slice(first, min(first + together, count))
+            block = cut(chosen)
+            best = _best(block, key_lines, plan, places, how, chosen)
+            score, index[chosen] = _unpack(best)
+            norm = block.square().sum(-1).view(-1, bh, bw, 1)
+            torch.add(score, norm, out=distance[chosen])
+    return _by_query(index, plan, places), _by_query(distance, plan, places)
 
 
 def _best(
@@ -223,7 +243,7 @@ def _best(
 ) -> Tensor:
     """The k best keys of the queries in ``block`` ``(G, bh * bw, F)``, packed (see `_pack`)."""
     (bh, bw), (uh, uw), grid = plan.block, plan.union, plan.key_grid
-    step = max(1, _KEYS // uw)
+    step = max(1, KEYS // uw)
     own_row, own_col = places.corner[:, chosen, None]
     rows, cols = own_row + _upto(bh, keys), own_col + _upto(bw, keys)
     first_row, first_col = places.origin[:, chosen, None]
@@ -239,9 +259,9 @@ def _best(
         scores = scores.view(len(block), bh, bw, height, uw)
         key_row = first_row + band + _upto(height, keys)
         if uh > plan.window[0]:
-            _mask_outside(scores, places.start[0][rows], key_row, plan.window[0], axis=1)
+            _mask_outside(scores, places.row_start[rows], key_row, plan.window[0], axis=1)
         if uw > plan.window[1]:
-            _mask_outside(scores, places.start[1][cols], key_col, plan.window[1], axis=2)
+            _mask_outside(scores, places.col_start[cols], key_col, plan.window[1], axis=2)
         flat = key_row[:, :, None] * grid.cols + key_col[:, None]
         if how.exclude_self:
             own = rows[:, :, None] * grid.cols + cols[:, None]
@@ -286,3 +306,9 @@ def _unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
     bits = (packed >> 32).to(torch.int32)
     bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     return bits.view(torch.float32), packed & 0xFFFFFFFF
+
+
+nearest = define(
+    f"nearest(Tensor queries, Tensor keys, {OPTIONS}) -> (Tensor, Tensor)", _kernel, fake_neighbors
+)
+implement(nearest, _kernel_cpu, "CPU")

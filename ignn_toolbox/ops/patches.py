@@ -57,6 +57,11 @@ class PatchGrid:
         return count_patches(self.width, self.size, self.stride)
 
     @property
+    def sides(self) -> list[int]:
+        """Height, width, size and stride, as an operator takes them."""
+        return [self.height, self.width, self.size, self.stride]
+
+    @property
     def padding(self) -> tuple[int, int]:
         """Zero rows added at the bottom and zero columns added at the right."""
         return self.padded_height - self.height, self.padded_width - self.width
@@ -105,10 +110,10 @@ def _touching(start: int, length: int, count: int, grid: PatchGrid) -> slice:
 
 
 def pad_to_grid(features: Tensor, grid: PatchGrid) -> Tensor:
-    """Add the grid's zero rows and columns to a ``(N, H, W, C)`` map."""
+    """Add the grid's zero rows and columns to a ``(N, H, W, ...)`` map."""
     bottom, right = grid.padding
-    if torch.compiler.is_compiling() or bottom or right:  # one program for odd and even sizes
-        return F.pad(features, (0, 0, 0, right, 0, bottom))
+    if bottom or right:
+        return F.pad(features, [0, 0] * (features.dim() - 3) + [0, right, 0, bottom])
     return features
 
 
@@ -154,57 +159,3 @@ def sum_blocks(blocks: Tensor) -> Tensor:
     Adding slices keeps the channels contiguous; ``sum((3, 4))`` is several times slower on the CPU.
     """
     return functools.reduce(torch.add, blocks.flatten(3, 4).unbind(3))
-
-
-def offset_extent(grid: PatchGrid, offset: int, length: int, count: int) -> int:
-    """How many of ``count`` patches have pixel ``offset`` inside a map of ``length`` pixels."""
-    return min(count, (length - 1 - offset) // grid.stride + 1)
-
-
-def overlap_weights(
-    grid: PatchGrid, device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Reciprocal overlap counts of a grid, separated by axis.
-
-    Returns:
-        ``(rows, size)`` and ``(cols, size)``: the pixel (a, b) of patch (i, j) counts
-        ``first[i, a] * second[j, b]`` in the mean over all patches that cover it.
-    """
-
-    def axis(count: int, length: int) -> Tensor:
-        position = torch.arange(count, device=device)[:, None] * grid.stride
-        position = position + torch.arange(grid.size, device=device)
-        covers = torch.zeros(length, device=device, dtype=dtype)
-        ones = torch.ones(position.numel(), device=device, dtype=dtype)
-        return covers.index_add(0, position.flatten(), ones).reciprocal()[position]
-
-    return axis(grid.rows, grid.padded_height), axis(grid.cols, grid.padded_width)
-
-
-def fold_constant(values: Tensor, grid: PatchGrid) -> Tensor:
-    """Overlap mean of patches that are constant inside: ``(N, rows, cols, C) -> (N, H, W, C)``.
-
-    Differentiable. A pixel's value is the mean of ``values`` over the patches that cover it.
-    """
-    row_weight, col_weight = overlap_weights(grid, values.device, values.dtype)
-    out = _spread(values, grid, row_weight, axis=1, length=grid.height)
-    return _spread(out, grid, col_weight, axis=2, length=grid.width)
-
-
-def _spread(values: Tensor, grid: PatchGrid, weight: Tensor, axis: int, length: int) -> Tensor:
-    """One axis of `fold_constant`: the mean is separable because the counts are."""
-    count = values.shape[axis]
-    shape = list(values.shape)
-    shape[axis] = length
-    out = values.new_zeros(shape)
-    view = [1] * values.dim()
-    view[axis] = count
-    for offset in range(grid.size):
-        valid = offset_extent(grid, offset, length, count)
-        if valid <= 0:
-            continue
-        part = (values * weight[:, offset].reshape(view)).narrow(axis, 0, valid)
-        index = [slice(None)] * values.dim()
-        index[axis] = slice(offset, offset + (valid - 1) * grid.stride + 1, grid.stride)
-        out[tuple(index)] += part
-    return out

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .geometry import constants
 from .operators import define
 from .patches import PatchGrid, pad_to_grid, patch_view, pixel_runs
 from .window import OPTIONS, Search, check_search, fake_neighbors, window_starts
@@ -17,7 +17,7 @@ def _random_neighbors(queries: Tensor, keys: Tensor, *options: Any) -> tuple[Ten
     """k distinct key patches of every query patch's window, in the order of the draw."""
     how = Search(*options)
     query_grid, key_grid = check_search(queries, keys, how)
-    drawn = _draw(query_grid, key_grid, how, queries.device)
+    (drawn,) = constants(_draw, queries.device, query_grid, key_grid, how)
     with torch.no_grad():
         distance = _distance(queries, keys, query_grid, key_grid, drawn)
     return drawn.expand(len(queries), -1, -1, -1).contiguous(), distance
@@ -30,9 +30,7 @@ random_neighbors = define(
 )
 
 
-@functools.lru_cache(maxsize=4)
-@torch.inference_mode(False)
-def _draw(query_grid: PatchGrid, key_grid: PatchGrid, how: Search, device: torch.device) -> Tensor:
+def _draw(query_grid: PatchGrid, key_grid: PatchGrid, how: Search) -> tuple[Tensor]:
     """``(rows, cols, k)`` flat key positions, without repetition; one row of queries at a time.
 
     It depends on the image's size and nothing else, so a picture gets the same neighbours in every
@@ -52,7 +50,7 @@ def _draw(query_grid: PatchGrid, key_grid: PatchGrid, how: Search, device: torch
         place = chance.topk(how.num_neighbors, dim=1).indices
         row = torch.div(place, wide, rounding_mode="floor") + first_row
         rows.append(row * key_grid.cols + place % wide + first_col[:, None])
-    return torch.stack(rows).to(device)
+    return (torch.stack(rows),)
 
 
 def _distance(

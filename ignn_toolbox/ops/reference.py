@@ -130,5 +130,5 @@ def attend_patches(
     blocks = torch.cat([F.unfold(v, 3 * scale, padding=scale, stride=scale) for v in values], 2).mT
     products = patches_of_queries @ patches_of_keys.mT * gain(patches_of_keys)[:, None]
     found = (products.softmax(-1) @ blocks).mT
-    size = [scale * n for n in queries.shape[2:]]
+    size = (scale * queries.shape[2], scale * queries.shape[3])
     return F.fold(found, size, 3 * scale, padding=scale, stride=scale)

@@ -9,11 +9,13 @@ of the picture, so results do not depend on either, nor on the number of threads
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .tracing import is_traced
+from .geometry import constants
+from .operators import define, implement
 
 BORDERS = ("symmetric", "replicate")
 BLOCK = 2**17  # values of the output made at a time, so that temporaries stay in the cache
@@ -48,25 +50,8 @@ def imresize(
         raise TypeError(f"imresize needs floating-point images, got {x.dtype}; use imresize_uint8")
     if x.dtype in (torch.float16, torch.bfloat16):
         x = x.float()
-    if is_traced(x) and not x.requires_grad and size is None and scale is not None:
-        return imresize_operator(x, scale, border)
-    for dim, length, factor in _passes(x, scale, size):
-        x = _resize_axis(x, dim, length, factor, border)
-    return x
-
-
-@torch.library.custom_op("ignn_toolbox::imresize", mutates_args=())
-def imresize_operator(x: Tensor, scale: float, border: str) -> Tensor:
-    """`imresize` without gradient, in one piece for the compiler, which is slow at taking it in."""
-    for dim, length, factor in _passes(x, scale, None):
-        x = _resize_axis(x, dim, length, factor, border)
-    return x.contiguous()
-
-
-@imresize_operator.register_fake
-def _(x, scale, border):  # type: ignore[no-untyped-def]
-    height, width = (math.ceil(scale * length) for length in x.shape[-2:])
-    return x.new_empty((*x.shape[:-2], height, width))
+    height, width = _output_size(x, scale, size, border)
+    return imresize_operator(x, height, width, scale, border)
 
 
 def imresize_uint8(
@@ -96,8 +81,9 @@ def imresize_uint8(
     """
     if x.dtype != torch.uint8:
         raise TypeError(f"imresize_uint8 needs uint8 images, got {x.dtype}; use imresize")
-    for dim, length, factor in _passes(x, scale, size):
-        resized = _resize_axis(x.double(), dim, length, factor, border)
+    height, width = _output_size(x, scale, size, border)
+    for axis in _passes(x.shape, height, width, scale):
+        resized = _resize_axis(x.double(), *axis, border)
         x = resized.add_(0.5).floor_().clamp_(0, 255).to(torch.uint8)
     return x
 
@@ -110,55 +96,68 @@ def cubic(x: Tensor) -> Tensor:
     return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
 
 
+def _output_size(
+    x: Tensor, scale: float | None, size: tuple[int, int] | None, border: str
+) -> tuple[int, int]:
+    if border not in BORDERS:
+        raise ValueError(f"border must be one of {', '.join(BORDERS)}, got {border!r}")
+    if x.dim() < 2:
+        raise ValueError(f"images (..., H, W) are needed, got {tuple(x.shape)}")
+    if scale is not None and size is None:
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale must be positive, got {scale}")
+        return math.ceil(scale * x.shape[-2]), math.ceil(scale * x.shape[-1])
+    if size is None or scale is not None:
+        raise ValueError(f"give either scale or size, got scale={scale} and size={size}")
+    return size
+
+
 def _passes(
-    x: Tensor, scale: float | None, size: tuple[int, int] | None
+    shape: torch.Size, height: int, width: int, scale: float | None
 ) -> list[tuple[int, int, float]]:
     """Lists (axis, output length, scale factor) in MATLAB's order.
 
     The axis with the smaller factor comes first, the vertical one when they are equal.
     """
-    if (scale is None) == (size is None):
-        raise ValueError(f"give either scale or size, got scale={scale} and size={size}")
-    if x.dim() < 2 or not x.numel():
-        shape = tuple(x.shape)
-        raise ValueError(f"images (..., H, W) with at least one pixel are needed, got {shape}")
-    if scale is not None:
-        if not 0 < scale < math.inf:
-            raise ValueError(f"scale must be positive, got {scale}")
-        passes = [(dim, math.ceil(scale * x.shape[dim]), float(scale)) for dim in (-2, -1)]
-    else:
-        assert size is not None
-        if min(size) < 1:
-            raise ValueError(f"size must be at least 1x1, got {size}")
-        passes = [(dim, size[dim], size[dim] / x.shape[dim]) for dim in (-2, -1)]
+    if not shape.numel():
+        raise ValueError(f"images with at least one pixel are needed, got {tuple(shape)}")
+    if min(height, width) < 1:
+        raise ValueError(f"size must be at least 1x1, got {(height, width)}")
+    passes = [
+        (dim, length, float(scale or length / shape[dim]))
+        for dim, length in ((-2, height), (-1, width))
+    ]
     return sorted(passes, key=lambda item: item[2])
 
 
 def _resize_axis(x: Tensor, dim: int, length: int, scale: float, border: str) -> Tensor:
+    """One axis, a few rows at a time, each the same sum whatever the picture's size."""
+    weights, index = constants(_taps, x.device, x.shape[dim], length, scale, border, x.dtype)
     if dim == -1:  # whole rows are gathered several times faster than single values
-        return _resize_axis(x.transpose(-1, -2), -2, length, scale, border).transpose(-1, -2)
-    weights, index = _taps(x.shape[-2], length, scale, border)
-    weights = weights.to(x.device, x.dtype).unsqueeze(-1)
-    index = index.to(x.device)
+        return _resize_rows(x.mT, weights, index).mT
+    return _resize_rows(x, weights, index)
+
+
+def _resize_rows(x: Tensor, weights: Tensor, index: Tensor) -> Tensor:
+    """``(..., H, W)`` to ``(..., h, W)``, a block of rows at a time."""
     x = x.contiguous()
-    if is_traced(x):  # blocks would tie the program to one size
-        return _weighted_rows(x, weights, index)
     rows = max(1, BLOCK * x.shape[-2] // x.numel())
     blocks = zip(weights.split(rows, 1), index.split(rows, 1), strict=True)
     return torch.cat([_weighted_rows(x, *block) for block in blocks], -2)
 
 
 def _weighted_rows(x: Tensor, weights: Tensor, index: Tensor) -> Tensor:
+    weights = weights[..., None]
     out = x.index_select(-2, index[0]).mul_(weights[0])
     for weight, source in zip(weights[1:], index[1:], strict=True):
         out.add_(x.index_select(-2, source).mul_(weight))
     return out
 
 
-def _taps(in_length: int, out_length: int, scale: float, border: str) -> tuple[Tensor, Tensor]:
-    """Weights (float64) and source positions of every output position, both (taps, out_length)."""
-    if border not in BORDERS:
-        raise ValueError(f"border must be one of {', '.join(BORDERS)}, got {border!r}")
+def _taps(
+    in_length: int, out_length: int, scale: float, border: str, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Weights and source positions of every output position, both (taps, out_length)."""
     stretch = min(scale, 1.0)
     support = 4 / stretch
     position = torch.arange(out_length, dtype=torch.float64)
@@ -167,11 +166,70 @@ def _taps(in_length: int, out_length: int, scale: float, border: str) -> tuple[T
     source = first + torch.arange(math.ceil(support) + 2, dtype=torch.float64).unsqueeze(1)
     weights = cubic((centre - source) * stretch)
     weights = weights / weights.sum(0)
-    source = source.long()
-    if not is_traced(weights):  # a compiled program keeps taps of weight zero
-        used = (weights != 0).any(1)
-        weights, source = weights[used], source[used]
+    used = (weights != 0).any(1)
+    weights, source = weights[used].to(dtype), source[used].long()
     if border == "replicate":
         return weights, source.clamp(0, in_length - 1)
     source = source.remainder(2 * in_length)
     return weights, torch.where(source < in_length, source, 2 * in_length - 1 - source)
+
+
+def _kernel(x: Tensor, height: int, width: int, scale: float | None, border: str) -> Tensor:
+    """Each axis in one sum over its taps: on an accelerator a launch costs more than the memory."""
+    for dim, length, factor in _passes(x.shape, height, width, scale):
+        weights, index = constants(_taps, x.device, x.shape[dim], length, factor, border, x.dtype)
+        parts = x.index_select(dim, index.flatten()).unflatten(dim, index.shape)
+        x = parts.mul_(weights if dim == -1 else weights[..., None]).sum(dim - 1)
+    return x
+
+
+def _kernel_cpu(x: Tensor, height: int, width: int, scale: float | None, border: str) -> Tensor:
+    for axis in _passes(x.shape, height, width, scale):
+        x = _resize_axis(x, *axis, border)
+    return x.contiguous()
+
+
+def _kernel_backward(
+    grad: Tensor, height: int, width: int, scale: float | None, border: str
+) -> Tensor:
+    """Each output value's gradient, given back to the values it was made of."""
+    shape = torch.Size((*grad.shape[:-2], height, width))
+    for dim, length, factor in reversed(_passes(shape, grad.shape[-2], grad.shape[-1], scale)):
+        weights, index = constants(
+            _taps, grad.device, shape[dim], length, factor, border, grad.dtype
+        )
+        whole = list(grad.shape)
+        whole[dim] = shape[dim]
+        parts = grad.unsqueeze(dim - 1) * (weights if dim == -1 else weights[..., None])
+        whole_grad = grad.new_zeros(whole)
+        grad = whole_grad.index_add_(dim, index.flatten(), parts.flatten(dim - 1, dim))
+    return grad
+
+
+def _fake(x: Tensor, height: int, width: int, scale: float | None, border: str) -> Tensor:
+    return x.new_empty((*x.shape[:-2], height, width))
+
+
+def _save(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    x, _, _, *ctx.options = inputs
+    ctx.size = x.shape[-2:]
+
+
+def _backward(ctx: Any, grad: Tensor) -> tuple:
+    return _operator_backward(grad, *ctx.size, *ctx.options), None, None, None, None
+
+
+_operator_backward = define(
+    "imresize_backward(Tensor grad, SymInt height, SymInt width, float? scale, str border) "
+    "-> Tensor",
+    _kernel_backward,
+    _fake,
+)
+imresize_operator = define(
+    "imresize(Tensor x, SymInt height, SymInt width, float? scale, str border) -> Tensor",
+    _kernel,
+    _fake,
+    _backward,
+    _save,
+)
+implement(imresize_operator, _kernel_cpu, "CPU")

@@ -19,12 +19,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ..ops.patch_attention import row_bytes
+from ..ops.workspace import workspace
 from .heap import Heap
-
-_FOLD_STRIPS = 8 * 2**20  # what folding gathers at a time, with its products
-_SEARCH_KEYS = 8192  # most keys in one product of the search
-_BLOCK = 16  # side of its blocks of queries
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class DryRun(TorchDispatchMode):
         name = func._schema.name
         if name in ("aten::convolution", "aten::convolution_backward"):
             self._record(name, args, out)
-        self.note(_scratch(name, args, out))
+        self.note(_scratch(func, args, out))
         return out
 
     def _enter(self, tensor: Tensor) -> None:
@@ -168,8 +164,9 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def _scratch(name: str, args: tuple, out: Any) -> list[int]:
+def _scratch(func: Any, args: tuple, out: Any) -> list[int]:
     """Blocks that an operator allocates and frees inside itself, as measured on the CPU."""
+    name = func._schema.name
     if name == "aten::convolution":
         image, weight = args[:2]
         if image.is_contiguous(memory_format=torch.channels_last):
@@ -184,47 +181,4 @@ def _scratch(name: str, args: tuple, out: Any) -> list[int]:
         if image.is_contiguous(memory_format=torch.channels_last):
             return [_bytes(weight), _bytes(weight)]
         return [_bytes(grad), _bytes(image), _bytes(weight), _bytes(weight)]
-    if name in ("ignn_toolbox::fold_patches", "ignn_toolbox::fold_region"):
-        return [_bytes(out) // args[0].shape[3] ** 2, min(_FOLD_STRIPS, 2 * _bytes(out))]
-    if name == "ignn_toolbox::nearest":
-        return _search_scratch(*args)
-    if name == "ignn_toolbox::attend_patches":
-        return _attention_scratch(*args, together=8)
-    if name == "ignn_toolbox::attend_patches_backward":
-        return _attention_scratch(*args[1:], together=16)
-    return []
-
-
-def _attention_scratch(
-    queries: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    gain: Tensor,
-    grids: Any,
-    size: int,
-    *,
-    together: int,
-) -> list[int]:
-    """Rows of queries times keys that exist at a time; fewer where single pixels are compared."""
-    row = row_bytes(queries.shape, keys.shape[1], size, queries.element_size())
-    return [row] * (together if size > 1 else together // 2)
-
-
-def _search_scratch(
-    queries: Tensor,
-    keys: Tensor,
-    scale: int,
-    k: int,
-    window: int | None,
-    mode: str,
-    size: int,
-    stride: int,
-    *_: Any,
-) -> list[int]:
-    together = min(_SEARCH_KEYS, keys.shape[-2] * keys.shape[-1] // stride**2)
-    if window is not None:
-        together = min(together, (window + _BLOCK) ** 2)
-    depth = queries.shape[1] * size**2
-    # a copy of the keys; a block of queries and its keys, each times the patch; scores, packed and
-    # sorted
-    return [4 * keys.numel(), 4 * depth * (together + _BLOCK**2), 28 * together * _BLOCK**2]
+    return workspace(func, args, out)

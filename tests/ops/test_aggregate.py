@@ -21,7 +21,6 @@ from ignn_toolbox.ops import (
     sum_neighbors,
     window_starts,
 )
-from ignn_toolbox.ops.fold import fold_patches, key_rows, key_starts
 from ignn_toolbox.ops.memory import NeighborPlan
 from ignn_toolbox.ops.patches import Region
 from ignn_toolbox.ops.statistics import patch_statistics
@@ -86,11 +85,18 @@ def test_edge_label_equals_the_textbook(graph):
     grid, keys = graph.query_grid, graph.key_grid
     e_l = randn(len(graph.index), 4, grid.height, grid.width)
     e_s = randn(len(graph.index), 4, keys.height, keys.width, seed=2)
-    fast = [edge_label(e_l, e_s, graph, rank) for rank in range(graph.num_neighbors)]
-    torch.testing.assert_close(torch.stack(fast, 1), reference.edge_labels(e_l, e_s, graph))
+    slow = reference.edge_labels(e_l, e_s, graph)
+    torch.testing.assert_close(edge_label(e_l, e_s, graph), slow)
+    last = slice(graph.num_neighbors - 1, None)
+    torch.testing.assert_close(edge_label(e_l, e_s, graph, last), slow[:, last])
 
 
-PLANS = [NeighborPlan(band=5, keep=False), NeighborPlan(band=10**6, keep=True)]
+PLANS = [
+    NeighborPlan(band=5, keep=False),
+    NeighborPlan(band=None, keep=True),
+    NeighborPlan(band=4, keep=False, together=2),
+    NeighborPlan(band=10**6, keep=True, together=3),
+]
 
 
 class Embedding(torch.nn.Module):
@@ -130,7 +136,7 @@ def test_sum_neighbors_equals_the_textbook_with_gradients(graph, plan, adapn):
     inputs = (features_of(graph).requires_grad_(), weights_of(graph, 3), weights_of(graph, 4))
     neighbors = prepare_neighbors(inputs[0], graph, adapn=adapn)
     parameters = list(embed.parameters())
-    fast = sum_neighbors(neighbors, *inputs[1:], embed, parameters, halo=embed.halo, plan=plan)
+    fast = sum_neighbors(neighbors, *inputs[1:], embed, halo=embed.halo, plan=plan)
     slow = weighted_sums(inputs[0], graph, *inputs[1:], embed, adapn)
     upstream = [randn(*out.shape, seed=5) for out in slow]
     for ours, theirs in zip(fast, slow, strict=True):
@@ -141,7 +147,7 @@ def test_sum_neighbors_equals_the_textbook_with_gradients(graph, plan, adapn):
     for mine, textbook in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, textbook, rtol=1e-7, atol=1e-9)
     with torch.no_grad():
-        plain = sum_neighbors(neighbors, *inputs[1:], embed, [], halo=embed.halo, plan=plan)
+        plain = sum_neighbors(neighbors, *inputs[1:], embed, halo=embed.halo, plan=plan)
     for without, ours in zip(plain, fast, strict=True):
         torch.testing.assert_close(without, ours, rtol=1e-12, atol=1e-12)
 
@@ -154,9 +160,7 @@ def test_sum_neighbors_passes_gradcheck(scale, adapn, plan):
 
     def run(features, weights_lr, weights_hr, *parameters):
         neighbors = prepare_neighbors(features, graph, adapn=adapn)
-        return sum_neighbors(
-            neighbors, weights_lr, weights_hr, embed, parameters, halo=embed.halo, plan=plan
-        )
+        return sum_neighbors(neighbors, weights_lr, weights_hr, embed, halo=embed.halo, plan=plan)
 
     features = features_of(graph, channels=2).requires_grad_()
     inputs = (features, weights_of(graph, 3), weights_of(graph, 4), *embed.parameters())
@@ -164,9 +168,9 @@ def test_sum_neighbors_passes_gradcheck(scale, adapn, plan):
 
 
 def test_edge_label_passes_gradcheck():
-    graph = make_graph(1, 7, 8, 2, 1)
+    graph = make_graph(1, 7, 8, 2, 2)
     e_l, e_s = randn(1, 2, 7, 8).requires_grad_(), randn(1, 2, 3, 4, seed=1).requires_grad_()
-    assert torch.autograd.gradcheck(lambda q, a: edge_label(q, a, graph, 0), (e_l, e_s))
+    assert torch.autograd.gradcheck(lambda q, a: edge_label(q, a, graph), (e_l, e_s))
 
 
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
@@ -183,7 +187,6 @@ def test_bands_and_layout_change_the_sums_by_rounding_only(band, memory_format):
             neighbors,
             *weights,
             embed,
-            [],
             halo=embed.halo,
             plan=NeighborPlan(band, keep=False),
             memory_format=memory_format,
@@ -191,7 +194,7 @@ def test_bands_and_layout_change_the_sums_by_rounding_only(band, memory_format):
 
     sums = run(band, memory_format)
     assert sums[1].is_contiguous(memory_format=memory_format)
-    for first, second in zip(sums, run(10**6, torch.channels_last), strict=True):
+    for first, second in zip(sums, run(None, torch.channels_last), strict=True):
         torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
 
 
@@ -203,8 +206,8 @@ def test_a_region_equals_that_part_of_the_whole_map(graph, data):
     height = data.draw(st.integers(1, grid.height - top))
     width = data.draw(st.integers(1, grid.width - left))
     neighbors = prepare_neighbors(features_of(graph), graph)
-    part = neighbors.fold_region(0, Region(top, left, height, width))
-    whole = neighbors.fold(0)[:, top : top + height, :, left : left + width]
+    part = neighbors.fold(region=Region(top, left, height, width))
+    whole = neighbors.fold()[:, :, top : top + height, :, left : left + width]
     torch.testing.assert_close(part, whole, rtol=0, atol=0)
 
 
@@ -267,22 +270,6 @@ def test_same_scale_neighbour_that_is_the_query_gives_the_map_back():
     torch.testing.assert_close(aggregate(features, graph)[:, 0], features)
 
 
-@pytest.mark.parametrize("dispatch", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("adapn", [True, False])
-def test_custom_op_is_well_formed(adapn, dispatch):
-    graph = make_graph(2, 9, 10, 2, 1)
-    rows = key_rows(features_of(graph), graph.key_grid, 2).requires_grad_()
-    starts = key_starts(graph.index[..., 0], graph.key_grid)
-    affine = [None, None]
-    if adapn:
-        shape = (2, graph.query_grid.rows, graph.query_grid.cols, 3)
-        affine = [randn(*shape, seed=n).requires_grad_() for n in (7, 8)]
-    utils = ["test_schema", "test_autograd_registration", "test_faketensor"]
-    if dispatch:
-        utils = ["test_aot_dispatch_dynamic"]
-    torch.library.opcheck(fold_patches, (rows, starts, *affine, 9, 10, 3, 2), test_utils=utils)
-
-
 @pytest.mark.parametrize(
     ("features", "message"),
     [
@@ -318,13 +305,12 @@ def test_adapn_equals_the_authors_code(case, shared_dir):
         torch.from_numpy(golden[f"{case}_{name}"]) for name in ("query", "knn", "out")
     )
     scale = round((neighbors.shape[3] / 9) ** 0.5)
-    grid = PatchGrid(3, 3)
-    q_mean, q_std = patch_statistics(query.flatten(0, 1).mT.reshape(-1, 3, 3, 1, 1, 3), grid)
+    q_mean, q_std = patch_statistics(query.flatten(0, 1).mT.reshape(-1, 3, 3, 1, 1, 3), 3, 2)
     q_mean, q_std = (t.view(*query.shape[:3], 1) for t in (q_mean, q_std))
     for r in range(neighbors.shape[-1]):
         z = neighbors[..., r]
         blocks = z.flatten(0, 1).mT.reshape(-1, 3, 3, scale, scale, 3)
-        mean, std = (t.view_as(q_mean) for t in patch_statistics(blocks, grid))
+        mean, std = (t.view_as(q_mean) for t in patch_statistics(blocks, 3, 2))
         ours = (z - mean) / std * q_std + q_mean
         torch.testing.assert_close(ours, wanted[..., r], rtol=1e-5, atol=1e-4)
 
@@ -404,8 +390,8 @@ def test_operators_equal_the_authors_code(name, shared_dir):
     golden = Golden(shared_dir / "golden" / "ignn" / f"{name}.npz")
     graph = golden.graph
     e_l, e_s = golden.embed(golden["x"]), golden.embed(golden["x_son"])
-    labels = [edge_label(e_l, e_s, graph, rank) for rank in range(graph.num_neighbors)]
-    upsampled = F.interpolate(torch.cat(labels, 1), scale_factor=graph.scale)
+    labels = edge_label(e_l, e_s, graph).flatten(1, 2)
+    upsampled = F.interpolate(labels, scale_factor=graph.scale)
     golden.check("diff_patch", upsampled, 1e-4)
     maps = aggregate(golden["feat"], graph, adapn=golden.meta.get("adain", True))
     golden.check("knn_hr", maps.flatten(1, 2), 1e-3)

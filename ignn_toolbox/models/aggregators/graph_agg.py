@@ -113,7 +113,7 @@ class GraphAgg(PatchAggregator):
         ecn_channels: Hidden channels of the edge networks.
         distance_divisor: Only without ``ecn``. The paper's 10 is meant for VGG features.
         residual: Start as identity, see `layers.Fuse`; the published network does not.
-        memory: ``'low'``, ``'balanced'``, ``'fast'`` or a number of bytes, see
+        memory: ``None``, ``'low'``, ``'fast'`` or a number of bytes, see
             `ops.memory.plan_neighbors`. Results differ by float rounding only, neighbours never.
         init_cfg: mmengine's initialisation config.
     """
@@ -144,7 +144,7 @@ class GraphAgg(PatchAggregator):
         ecn_channels: int = 64,
         distance_divisor: float = 10.0,
         residual: bool = False,
-        memory: Memory = "balanced",
+        memory: Memory = None,
         init_cfg: dict | None = None,
     ) -> None:
         if scale < 2:
@@ -186,5 +186,6 @@ class GraphAgg(PatchAggregator):
 
 def downsampled(image: Tensor, scale: int) -> Tensor:
     """The searched image: exact bicubic of ``image`` cut to a multiple of ``scale``, in [0, 1]."""
-    height, width = (length - length % scale for length in image.shape[-2:])
-    return imresize(image.detach()[..., :height, :width], 1 / scale).clamp(0, 1)
+    height, width = (length // scale for length in image.shape[-2:])
+    cut = image.detach()[..., : scale * height, : scale * width]
+    return imresize(cut, size=(height, width)).clamp(0, 1)

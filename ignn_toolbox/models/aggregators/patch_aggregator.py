@@ -13,14 +13,14 @@ from ...ops import (
     Search,
     edge_label,
     exact_float32,
+    fold_constant,
     prepare_neighbors,
     search,
     sum_neighbors,
 )
 from ...ops.keys import KeyPatches, prepare_keys_in_bands
-from ...ops.memory import Memory, plan_neighbors
-from ...ops.patches import PatchGrid, Region, fold_constant
-from ...ops.tracing import is_traced
+from ...ops.memory import Memory, plan_neighbors, ranks_together
+from ...ops.patches import PatchGrid, Region
 from ...ops.window import window_starts
 from ...registry import MODELS
 from ..embedders.banded import embed_in_bands
@@ -49,7 +49,7 @@ class EdgeNet(nn.Module):
     def forward(self, label: Tensor) -> Tensor:
         """``(N, D, H, W) -> (N, 1, H, W)``; without gradient in strips that stay in cache."""
         label = label.to(self.head.weight.dtype)
-        if torch.is_grad_enabled() or is_traced(label):
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self._score(label)
         rows = max(1, _STRIP // label[:, :, 0].numel())
         return torch.cat([self._score(strip) for strip in label.split(rows, dim=2)], dim=2)
@@ -128,7 +128,7 @@ class PatchAggregator(Aggregator):
         ecn_channels: Hidden channels of the edge networks.
         distance_divisor: Only without ``ecn``. The paper's 10 is meant for VGG features.
         residual: Start as identity, see `layers.Fuse`.
-        memory: ``'low'``, ``'balanced'``, ``'fast'`` or a number of bytes, see
+        memory: ``None``, ``'low'``, ``'fast'`` or a number of bytes, see
             `ops.memory.plan_neighbors`. Results differ by float rounding only, neighbours never.
         init_cfg: mmengine's initialisation config.
     """
@@ -198,12 +198,13 @@ class PatchAggregator(Aggregator):
             return [folded] * len(networks)
         assert queries is not None and keys is not None
         scores: list[list[Tensor]] = [[] for _ in networks]
-        for rank in range(graph.num_neighbors):
-            label = edge_label(queries, keys, graph, rank)
+        for ranks in ranks_together(graph.num_neighbors, queries.device):
+            label = edge_label(queries, keys, graph, ranks)
             for network, score in zip(networks, scores, strict=True):
                 assert network is not None
-                score.append(network(label))
-        return [torch.softmax(torch.cat(score, 1).float(), dim=1) for score in scores]
+                score.append(network(label.flatten(0, 1)).unflatten(0, label.shape[:2]))
+        weights = [torch.softmax(torch.cat(score, 1).float(), dim=1) for score in scores]
+        return [weight[:, :, 0] for weight in weights]
 
     def prepare(
         self,
@@ -271,22 +272,14 @@ class PatchAggregator(Aggregator):
         patches: KeyPatches | None,
     ) -> Tensor | tuple[Tensor, ...]:
         """Sum the weighted neighbours; ``patches`` are given where the keys lie outside."""
-        weights = [w.to(features.dtype) for w in weights]
         neighbors = prepare_neighbors(features, graph, adapn=self.adapn, patches=patches)
         lr, hr = sum_neighbors(
             neighbors,
             weights[0],
             weights[-1],
             self.downsample,
-            list(self.downsample.parameters()),
             halo=self.downsample.halo,
-            plan=plan_neighbors(
-                self.memory,
-                features.shape,
-                self.scale,
-                graph.num_neighbors,
-                features.element_size(),
-            ),
+            plan=plan_neighbors(self.memory, features, self.scale, graph.num_neighbors),
             memory_format=memory_format_of(features),
         )
         del neighbors

@@ -54,7 +54,7 @@ class SameScaleKNN(PatchAggregator):
         ecn_channels: int = 64,
         distance_divisor: float = 10.0,
         residual: bool = False,
-        memory: Memory = "balanced",
+        memory: Memory = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(

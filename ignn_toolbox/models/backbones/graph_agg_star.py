@@ -75,9 +75,8 @@ class PatchAverage(Attention):
         neighbors = prepare_neighbors(
             _repeat_border(image, self._missing(image)), graph, adapn=False
         )
-        total = as_map(neighbors.fold(0))
-        for rank in range(1, graph.num_neighbors):
-            total = total + as_map(neighbors.fold(rank))
+        ranks = range(graph.num_neighbors)
+        total = sum(as_map(neighbors.fold(slice(rank, rank + 1)))[:, 0] for rank in ranks)
         return total[..., :height, :width] / graph.num_neighbors
 
     def attend(self, prepared: Tensor, features: Tensor, place: Place) -> Tensor:
