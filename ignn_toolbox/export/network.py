@@ -42,7 +42,7 @@ class ExportForm(nn.Module):
             self.network.aggregator = NonLocalForm(self.network.aggregator)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """``(1, 3, H, W)`` RGB in [0, 1] to ``(1, 3, scale * H, scale * W)``, not clamped."""
+        """``(1, C, H, W)`` in [0, 1] to ``(1, C', scale * H, scale * W)``, not clamped."""
         return self.network.run(lq, Whole())
 
 

@@ -42,9 +42,9 @@ class Parity:
 
 
 def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str]) -> None:
-    """Writes an ONNX file: input ``lq`` (1, 3, H, W), output ``sr``, any H and W.
+    """Writes an ONNX file: input ``lq`` (1, C, H, W), output ``sr``, any H and W.
 
-    RGB in [0, 1]; the result is not clamped. The graph search is part of the file. Shorter sides
+    In [0, 1], of the network's channels; the result is not clamped. The graph search is part of the file. Shorter sides
     than the network's ``min_size`` are not refused by the file: who runs it looks at its metadata.
 
     Args:
@@ -57,13 +57,13 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
             that ONNX does not have is named.
     """
     form = ExportForm(network).eval()
-    least = network.spec.min_size
+    least, channels = network.spec.min_size, network.spec.channels[0]
     sides = [torch.export.Dim(name, min=max(least, 2)) for name in ("height", "width")]
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
                 form,
-                (torch.rand(1, 3, *(max(side, 3 * least) for side in _TRACED)),),
+                (torch.rand(1, channels, *(max(side, 3 * least) for side in _TRACED)),),
                 dynamo=True,
                 dynamic_shapes=({2: sides[0], 3: sides[1]},),
                 input_names=["lq"],
@@ -95,7 +95,7 @@ def onnx_parity(network: Network, path: str | Path, threads: int = 1) -> list[Pa
     least = network.spec.min_size
     found = []
     for height, width in _COMPARED:
-        shape = (1, 3, max(height, least), max(width, least + 1))
+        shape = (1, network.spec.channels[0], max(height, least), max(width, least + 1))
         best = float("inf")
         for seed in range(_PICTURES):
             lq = torch.rand(shape, generator=torch.Generator().manual_seed(seed))

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..foreign import Foreign, Options, State, count
-from ..reach import Reach
 from ..spec import NetworkSpec, Outputs
 from ..steps import Network
 
@@ -67,11 +66,6 @@ class Level(nn.Module):
     def add(self, image: Tensor, x: Tensor) -> Tensor:
         """The enlarged image with its residual, made of the enlarged features."""
         return image + self.residual(x)
-
-    @property
-    def through(self) -> Reach:
-        """How far `features` looks."""
-        return Reach.of(*self.convs, self.enlarge_features)
 
 
 def _arguments(state: State, options: Options) -> dict[str, Any]:
@@ -143,7 +137,7 @@ class LapSRN(Network):
         image, x = lq, go.local(self._stem, lq, through=(self.stem,))
         images = []
         for level in self.levels:
-            x = go.local(level.features, x, through=(level.through,))
+            x = go.local(level.features, x, through=(*level.convs, level.enlarge_features))
             image = go.local(level.image, image, through=(level.enlarge_image,))
             image = go.local(level.add, image, x, through=(level.residual,))
             images.append(image)

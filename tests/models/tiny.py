@@ -1,0 +1,33 @@
+"""The smallest form of everything registered, in which `test_registry` tests it."""
+
+RGB = {"type": "RGBEmbedder"}
+NETWORKS = {
+    "Bicubic": {"scale": 3},
+    "DnCNN": {"channels": 4, "num_layers": 4},
+    "EDSR": {"scale": 2, "channels": 4, "num_blocks": 2},
+    "GraphAggStar": {"scale": 2, "embedder": RGB, "num_neighbors": 2},
+    "LapSRN": {"scale": 4, "channels": 4, "depth": 2},
+    "RCAN": {"scale": 3, "channels": 4, "num_groups": 2, "num_blocks": 1, "reduction": 2},
+    "SMFANet": {"scale": 2, "channels": 8, "num_blocks": 2},
+    "VDSR": {"scale": 3, "channels": 4, "num_blocks": 2},
+}
+AGGREGATORS = {
+    "GraphAgg": {"channels": 4, "scale": 2, "embedder": RGB, "num_neighbors": 2},
+    "NonLocal": {"channels": 4},
+    "SameScaleKNN": {"channels": 4, "embedder": RGB, "num_neighbors": 2},
+}
+EMBEDDERS = {
+    "CNNEmbedder": {"channels": 4},
+    "EDSREmbedder": {"channels": 4, "num_blocks": 2},
+    "RGBEmbedder": {},
+    "VGGEmbedder": {"weights": "random"},
+}
+LOSSES = {
+    "CharbonnierLoss": {},
+    "FrequencyLoss": {},
+    "L1Loss": {},
+    "LossSum": {"losses": [{"type": "L1Loss"}, {"type": "MSELoss", "loss_weight": 2.0}]},
+    "MSELoss": {},
+}
+# What holds networks, rather than being one: tested in `test_restorers`.
+AROUND = {"ImagePreprocessor", "Restorer"}
