@@ -44,8 +44,9 @@ class Parity:
 def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str]) -> None:
     """Writes an ONNX file: input ``lq`` (1, C, H, W), output ``sr``, any H and W.
 
-    In [0, 1], of the network's channels; the result is not clamped. The graph search is part of the file. Shorter sides
-    than the network's ``min_size`` are not refused by the file: who runs it looks at its metadata.
+    In [0, 1], of the network's channels; the result is not clamped. The graph search is part of the
+    file. Shorter sides than the network's ``min_size`` are not refused by the file: who runs it
+    looks at its metadata.
 
     Args:
         network: On the CPU, in eval mode; stays as it is.
@@ -53,9 +54,13 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
         metadata: Written into the file.
 
     Raises:
-        ExportError: The exporter is not installed, or the network cannot be exported; an operator
-            that ONNX does not have is named.
+        ExportError: The exporter is not installed, or the network cannot be exported; the step that
+            its spec names, or an operator that ONNX does not have, is named.
     """
+    if network.spec.not_exported:
+        raise ExportError(
+            f"{type(network).__name__} cannot be exported: {network.spec.not_exported}"
+        )
     form = ExportForm(network).eval()
     least, channels = network.spec.min_size, network.spec.channels[0]
     sides = [torch.export.Dim(name, min=max(least, 2)) for name in ("height", "width")]

@@ -77,6 +77,7 @@ class Attention(BaseModule):
         min_size: Smallest height and width of the features.
         multiple_of: Height and width of the features are multiples of it.
         takes: Parts of `Given` that `prepare` uses.
+        not_exported: Why it cannot be exported, for the spec of a network that holds it.
     """
 
     scales: tuple[int, ...] = (1,)
@@ -84,6 +85,7 @@ class Attention(BaseModule):
     min_size: int = 1
     multiple_of: int = 1
     takes: tuple[str, ...] = ()
+    not_exported: str = ""
 
     def prepare(
         self,

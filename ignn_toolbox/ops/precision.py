@@ -23,16 +23,27 @@ def exact_float32(device: torch.device | str) -> Iterator[None]:
     The switches hold for the whole process, and are put back at the end.
     """
     kind = torch.device(device).type
-    with contextlib.ExitStack() as stack:
-        if torch.amp.is_autocast_available(kind):
-            stack.enter_context(torch.autocast(kind, enabled=False))
-        if not torch.compiler.is_compiling():  # a compiler cannot follow switches
-            before = [(owner, name, getattr(owner, name)) for owner, name, _ in _switches()]
-            for owner, name, exact in _switches():
-                setattr(owner, name, exact)
-            for owner, name, value in before:
-                stack.callback(setattr, owner, name, value)
+    if not torch.amp.is_autocast_available(kind):
+        with _switched():
+            yield
+        return
+    with torch.autocast(kind, enabled=False), _switched():
         yield
+
+
+@contextlib.contextmanager
+def _switched() -> Iterator[None]:
+    if torch.compiler.is_compiling():  # a compiler cannot follow switches
+        yield
+        return
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in _switches()]
+    try:
+        for owner, name, exact in _switches():
+            setattr(owner, name, exact)
+        yield
+    finally:
+        for owner, name, value in reversed(before):
+            setattr(owner, name, value)
 
 
 def _switches() -> list[tuple[Any, str, Any]]:

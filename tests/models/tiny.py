@@ -3,17 +3,26 @@
 RGB = {"type": "RGBEmbedder"}
 NETWORKS = {
     "Bicubic": {"scale": 3},
+    "CSNLN": {"scale": 2, "channels": 4, "depth": 2},
     "DnCNN": {"channels": 4, "num_layers": 4},
     "EDSR": {"scale": 2, "channels": 4, "num_blocks": 2},
     "GraphAggStar": {"scale": 2, "embedder": RGB, "num_neighbors": 2},
     "LapSRN": {"scale": 4, "channels": 4, "depth": 2},
+    "PANet": {
+        "channels": 4,
+        "num_blocks": 2,
+        "aggregator": {"type": "PyramidAttention", "channels": 4, "levels": 2},
+    },
     "RCAN": {"scale": 3, "channels": 4, "num_groups": 2, "num_blocks": 1, "reduction": 2},
     "SMFANet": {"scale": 2, "channels": 8, "num_blocks": 2},
     "VDSR": {"scale": 3, "channels": 4, "num_blocks": 2},
 }
 AGGREGATORS = {
+    "CrossScaleAttention": {"channels": 4},
     "GraphAgg": {"channels": 4, "scale": 2, "embedder": RGB, "num_neighbors": 2},
+    "InScaleAttention": {"channels": 4},
     "NonLocal": {"channels": 4},
+    "PyramidAttention": {"channels": 4, "levels": 3},
     "SameScaleKNN": {"channels": 4, "embedder": RGB, "num_neighbors": 2},
 }
 EMBEDDERS = {

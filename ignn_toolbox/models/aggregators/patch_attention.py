@@ -41,6 +41,8 @@ class PatchAttention(Aggregator):
         init_cfg: mmengine's initialisation config.
     """
 
+    not_exported = "attention between patches has no form in ONNX"
+
     def __init__(
         self,
         channels: int,

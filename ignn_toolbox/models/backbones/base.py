@@ -88,7 +88,11 @@ class Backbone(Network):
         if aggregator is not None:
             self.aggregator = own = MODELS.build(aggregator)
             self.spec = NetworkSpec(
-                scale, min_size=own.min_size, multiple_of=own.multiple_of, chop=own.chop
+                scale,
+                min_size=own.min_size,
+                multiple_of=own.multiple_of,
+                chop=own.chop,
+                not_exported=own.not_exported,
             )
             self._add_hr_fusion(scale, widths, channels)
 

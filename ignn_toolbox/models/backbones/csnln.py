@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..aggregators.cross_scale import CrossScaleAttention, InScaleAttention
+from ..aggregators.patch_attention import PatchAttention
 from ..foreign import Foreign, Options, State
 from ..layers import MeanShift
 from ..spec import Chop, NetworkSpec
@@ -226,7 +227,11 @@ class CSNLN(Network):
             raise ValueError(f"fusion={fusion!r} joins two attentions, and cross_scale=False")
         least = 3 if scale == 3 else 2
         self.spec = NetworkSpec(
-            scale, min_size=least, multiple_of=least, chop=Chop(10, 3600, None, "beyond")
+            scale,
+            min_size=least,
+            multiple_of=least,
+            chop=Chop(10, 3600, None, "beyond"),
+            not_exported=PatchAttention.not_exported if cross_scale or in_scale else "",
         )
         self.depth = depth
         self.sub_mean = MeanShift([-m for m in rgb_mean])

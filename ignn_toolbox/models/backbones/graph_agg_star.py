@@ -124,7 +124,11 @@ class GraphAggStar(Network):
         if scale < 2:
             raise ValueError(f"GraphAggStar enlarges by its scale, which must be >= 2, got {scale}")
         self.average = PatchAverage(scale, embedder, num_neighbors, window, window_mode)
-        self.spec = NetworkSpec(scale, min_size=self.average.min_size)
+        self.spec = NetworkSpec(
+            scale,
+            min_size=self.average.min_size,
+            not_exported="the average of neighbours has no form in ONNX",
+        )
 
     def run(self, lq: Any, go: Any) -> Any:
         """Average patches of the whole picture."""

@@ -133,6 +133,7 @@ class PANet(Network):
                 min_size=own.min_size,
                 multiple_of=own.multiple_of,
                 chop=own.chop,
+                not_exported=own.not_exported,
             )
 
     def run(self, lq: Any, go: Any) -> Any:

@@ -67,7 +67,13 @@ class VDSR(Network):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.spec = NetworkSpec(scale, (1, 1), "luma", purpose="super-resolution")
+        self.spec = NetworkSpec(
+            scale,
+            (1, 1),
+            "luma",
+            purpose="super-resolution",
+            not_exported="its bicubic enlargement has no form in ONNX" if scale > 1 else "",
+        )
         self.enlarge = BicubicEnlarge(scale)
         self.stem = ConvReLU(1, channels, bias=bias)
         self.blocks = nn.ModuleList(
