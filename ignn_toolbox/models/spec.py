@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ class Given:
     def parts(self) -> tuple[str, ...]:
         """The names of those that are there."""
         return tuple(f.name for f in fields(self) if getattr(self, f.name) is not None)
+
+
+torch.export.register_dataclass(Given)  # so that an exported program can be handed one
 
 
 class Outputs(NamedTuple):

@@ -165,11 +165,13 @@ class Whole:
 
 
 class Part(nn.Module):
-    """A part of a network that takes steps other than local ones; write `run` only."""
+    """A part of a network that takes steps other than local ones.
 
-    def run(self, *maps: Any, go: Any) -> Any:
-        """Take the part's steps."""
-        raise NotImplementedError
+    Attributes:
+        run: ``run(*maps, go)`` takes them; all that is to be written.
+    """
+
+    run: Callable[..., Any]
 
     def forward(self, *maps: Tensor) -> Tensor:
         return self.run(*maps, go=Whole())
