@@ -37,9 +37,9 @@ def read_png(data: bytes, admit: Admit) -> Picture:
     if frames and frames[0][:4] != b"\0\0\0\1":
         raise PictureError("is animated; extract its frames first")
     named = dict(reversed(chunks))  # the first of a kind counts
-    shown = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+    shown = {b"IHDR", b"IDAT", b"IEND"}
     if colour_type == _PALETTE:
-        shown.add(b"tRNS")
+        shown |= {b"PLTE", b"tRNS"}
     bare = _file(chunk for chunk in chunks if chunk[0] in shown)
     pixels = _decode(bare, depth, colour_type, b"tRNS" in named)
     if colour_type in (_GREY, _RGB) and b"tRNS" in named:
@@ -113,8 +113,8 @@ def _walk(data: bytes) -> Iterator[Chunk]:
             raise ValueError("its end is missing")
         length = int.from_bytes(data[place : place + 4], "big")
         kind = data[place + 4 : place + 8]
-        if place == len(_SIGNATURE) and (kind, length) != (b"IHDR", 13):
-            raise ValueError("it does not begin with a header")
+        if (place == len(_SIGNATURE)) != (kind == b"IHDR") or (kind == b"IHDR" and length != 13):
+            raise ValueError("it does not begin with its only header")
         if len(data) < place + 12 + length:
             raise ValueError("its end is missing")
         content = data[place + 8 : place + 8 + length]

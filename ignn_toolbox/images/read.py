@@ -137,6 +137,8 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     """As `decode_picture`, with words that follow the name in the messages of `PictureError`."""
 
     def admit(width: int, height: int) -> None:
+        if width < 1 or height < 1:
+            raise ValueError(f"its size is {width}x{height}")
         if width * height > max_pixels:
             error = TooLargeError(
                 f"has {width}x{height} = {width * height:,} pixels, the limit is {max_pixels:,}; "
@@ -179,6 +181,8 @@ def _read_bmp(data: bytes, admit: Callable[[int, int], None]) -> Picture:
     admit(*image.size)
     notes: list[str] = []
     pixels, _ = pixels_of(image, None, notes)
+    if len(data) < int.from_bytes(data[2:6], "little"):
+        notes.append("the end of the file is missing, beside the pixels")
     across, down = image.info.get("dpi", (0.0, 0.0))
     resolution = (across, down) if across > 0 and down > 0 else None
     return Picture(pixels, "bmp", resolution=resolution, notes=tuple(notes))

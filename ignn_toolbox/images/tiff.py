@@ -1,13 +1,16 @@
 """TIFF files: samples as they are stored, then what their tags say that they mean."""
 
+import ctypes
 import io
 import logging
 import struct
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import tifffile
 from PIL import TiffImagePlugin
 
@@ -27,8 +30,20 @@ _MOST_PAGES = 64  # looked at
 _FORMS = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "untyped", 5: "complex"}
 _UNITS = {2: 1.0, 3: 2.54}  # in inches
 
-# It names no file, and what is wrong becomes an error that does.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+def _quieten() -> None:
+    """Keep the decoders from printing: their lines name no file, and our errors do.
+
+    Pillow's wheels bring libtiff as a file; where Pillow was built otherwise, it goes on printing.
+    """
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    for path in Path(PIL.__file__).parents[1].glob("pillow.libs/libtiff*"):
+        library = ctypes.CDLL(str(path))
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+_quieten()
 
 
 def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
