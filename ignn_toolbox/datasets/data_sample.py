@@ -3,6 +3,8 @@
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+META_KEYS = ("name", "dataset_name", "scale", "lq_path", "gt_path")
+
 
 class SRDataSample(BaseDataElement):
     """One image's ground truth, prediction and names.

@@ -22,6 +22,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ..ops.patches import Region
+from .checks import check_attention, check_local
 from .foreign import Foreign
 from .reach import Reach
 from .spec import Given, NetworkSpec, Outputs
@@ -153,11 +154,15 @@ class Whole:
                 ``fn`` itself, which must be a module then; ``()`` where ``fn`` is pointwise.
             placed: Whether ``fn`` gets the maps' `Place` as its keyword ``place``.
         """
-        return fn(*maps, place=Place.whole(maps[0])) if placed else fn(*maps)
+        out = fn(*maps, place=Place.whole(maps[0])) if placed else fn(*maps)
+        check_local(fn, out)
+        return out
 
     def attend(self, module: Attention, *maps: Any) -> Any:
         """Take a step that sees the whole map; as many results as the module has ``scales``."""
-        return module(*maps) if self.given is None else module(*maps, given=self.given)
+        out = module(*maps) if self.given is None else module(*maps, given=self.given)
+        check_attention(module, out, maps[0])
+        return out
 
     def statistics(self, statistic: Statistic, x: Any) -> Any:
         """Take the statistic of a map."""

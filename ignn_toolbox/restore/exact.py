@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..models.checks import check_attention
 from ..models.program import AttendStep, LocalStep, Map, Pass, Schedule, StatisticStep, Step, record
 from ..models.reach import Axis
 from ..models.steps import Network, Place
@@ -155,6 +156,7 @@ class _InTiles:
             return (step.fn(*inputs, place=place) if step.placed else step.fn(*inputs),)
         assert isinstance(step, AttendStep)
         results = step.module.attend(self.prepared[step], inputs[0], place)
+        check_attention(step.module, results, inputs[0])
         return results if isinstance(results, tuple) else (results,)
 
     def _take(self, m: Map, made: dict[Map, tuple[Tensor, Box]], box: Box) -> Tensor:

@@ -92,9 +92,9 @@ def test_a_base_s_own_fault_is_named_in_the_base(tmp_path: Path) -> None:
 
 def test_a_fault_in_an_imported_module_names_its_line_too(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "faulty_parts.py").write_text("\n_a = 1 / 0\n")
-    (tmp_path / "mine.py").write_text("_a = 1\nimport faulty_parts\n")
-    with pytest.raises(ValueError, match=r"line 2: Zero.*faulty_parts\.py, line 2"):
+    (tmp_path / "parts_zero.py").write_text("\n_a = 1 / 0\n")
+    (tmp_path / "mine.py").write_text("_a = 1\nimport parts_zero\n")
+    with pytest.raises(ValueError, match=r"line 2: Zero.*parts_zero\.py, line 2"):
         load_config(tmp_path / "mine.py")
 
 
@@ -210,13 +210,15 @@ def test_modules_that_cannot_be_imported_name_the_config_s_line_and_their_own(
 def test_two_modules_of_one_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "parts_same.py").write_text("")
+        (tmp_path / folder / "parts_same.py").write_text(f"FOLDER = {folder!r}\n")
         (tmp_path / folder / "mine.py").write_text(
             EDSR + "custom_imports = dict(imports=['parts_same'])\n"
         )
     load_config(tmp_path / "a/mine.py")
     with pytest.raises(ValueError, match="has the name of a module that is loaded already"):
         load_config(tmp_path / "b/mine.py")
+    (tmp_path / "b/parts_same.py").write_text("FOLDER = 'a'\n")  # a copy is the same
+    load_config(tmp_path / "b/mine.py")
 
 
 @pytest.mark.parametrize("command", ["train", "test"])

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from ...registry import TRANSFORMS
-from ..data_sample import SRDataSample
-
-META_KEYS = ("name", "dataset_name", "scale", "lq_path", "gt_path")
+from ..data_sample import META_KEYS, SRDataSample
 
 
 @TRANSFORMS.register_module()

@@ -58,12 +58,12 @@ def _import(name: str, file: Path) -> None:
     if folder is None:
         importlib.import_module(name)
         return
-    loaded = sys.modules.get(top)
+    loaded = sys.modules.get(name, sys.modules.get(top))
     if loaded is not None:
         origin = getattr(loaded, "__file__", None) or next(iter(loaded.__path__), "")
-        if folder not in Path(origin).resolve().parents:
+        if folder not in Path(origin).resolve().parents and not _equal(folder, name, origin):
             raise ValueError(
-                f"`{top}` of {folder} has the name of a module that is loaded already, {origin}; "
+                f"`{name}` of {folder} has the name of a module that is loaded already, {origin}; "
                 "give it another name"
             )
     with _beside(folder):
@@ -93,6 +93,14 @@ def _holds(folder: Path, module: str, config: Path) -> bool:
     """Whether a module is in a folder; the config itself is none."""
     path = folder / f"{module}.py"
     return (path.is_file() and not path.samefile(config)) or (folder / module).is_dir()
+
+
+def _equal(folder: Path, name: str, origin: str) -> bool:
+    """Whether a module in a folder is a copy of a file."""
+    path = folder / Path(*name.split("."))
+    files = [path.with_suffix(".py"), path / "__init__.py"]
+    copies = [file.read_bytes() for file in files if file.is_file()]
+    return Path(origin).is_file() and Path(origin).read_bytes() in copies
 
 
 def _why(name: str, file: Path, error: BaseException) -> str:

@@ -23,6 +23,7 @@ from ...ops.memory import Memory, plan_neighbors, ranks_together
 from ...ops.patches import PatchGrid, Region
 from ...ops.window import window_starts
 from ...registry import MODELS
+from ..checks import check_embedding
 from ..embedders.banded import embed_in_bands
 from ..layers import Fuse, ResBlock, memory_format_of
 from ..reach import Reach
@@ -179,9 +180,13 @@ class PatchAggregator(Aggregator):
         trains = any(p.requires_grad for p in self.embedder.parameters())
         with exact_float32(images[0].device):
             if trains and torch.is_grad_enabled():
-                return [self.embedder(image.float()) for image in images]
-            with torch.no_grad():
-                return [embed_in_bands(self.embedder, im.float(), allocate) for im in images]
+                found = [self.embedder(image.float()) for image in images]
+            else:
+                with torch.no_grad():
+                    found = [embed_in_bands(self.embedder, im.float(), allocate) for im in images]
+        for features, image in zip(found, images, strict=True):
+            check_embedding(self.embedder, features, image)
+        return found
 
     def build_graph(self, image: Tensor, image_down: Tensor | None = None) -> PatchGraph:
         """The patch graph of ``(N, 3, H, W)`` images, RGB in [0, 1]."""

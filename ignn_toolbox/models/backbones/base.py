@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...registry import MODELS, SCOPE
 from ..aggregators.base import Aggregator
+from ..checks import check_channels
 from ..layers import Enlarge, Fuse, MeanShift, UpsampleStage
 from ..spec import NetworkSpec
 from ..steps import Network
@@ -159,4 +160,8 @@ class Backbone(Network):
         """The features to go on with, and those that wait for their stage of the upsampler."""
         scales = self.aggregator.scales
         found = dict(zip(scales, results if len(scales) > 1 else (results,), strict=True))
-        return found.get(1, x), found.get(self.fuse_scale)
+        channels = self.stem.out_channels
+        check_channels(self.aggregator, "the result of scale 1", found.get(1), channels)
+        hr, hr_channels = found.get(self.fuse_scale), self.aggregator.hr_channels
+        check_channels(self.aggregator, "the larger result", hr, hr_channels)
+        return found.get(1, x), hr

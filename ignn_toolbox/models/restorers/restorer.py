@@ -13,6 +13,7 @@ from torch import Tensor
 from ...datasets.data_sample import SRDataSample
 from ...ops import imresize
 from ...registry import MODELS
+from ..checks import check_loss
 from ..colour import in_own_planes, restore_in_colour
 from ..spec import Outputs
 from .official_chop import OfficialChop
@@ -99,7 +100,7 @@ class Restorer(BaseModel):
         inputs, gt = in_own_planes(inputs, spec), in_own_planes(gt, spec)
         out = self.network(inputs)
         if not isinstance(out, Outputs):
-            return {"loss": self.loss_fn(out.float(), gt)}
+            return {"loss": self._penalty(out, gt)}
         made, scales = [*out.earlier, out.sr], spec.outputs
         weights = self.output_weights or [1.0] * len(made)
         if len(weights) != len(made):
@@ -109,10 +110,15 @@ class Restorer(BaseModel):
             )
         targets = {s: gt if s == spec.scale else imresize(gt, s / spec.scale) for s in {*scales}}
         losses = [
-            weight * self.loss_fn(image.float(), targets[scale])
+            weight * self._penalty(image, targets[scale])
             for weight, image, scale in zip(weights, made, scales, strict=True)
         ]
         return {"loss": torch.stack(losses).sum()}
+
+    def _penalty(self, image: Tensor, target: Tensor) -> Tensor:
+        value = self.loss_fn(image.float(), target)
+        check_loss(self.loss_fn, value)
+        return value
 
     @torch.no_grad()
     def predict(
