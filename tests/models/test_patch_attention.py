@@ -182,9 +182,19 @@ def test_folds_are_divided_by_the_released_codes_constants(make, cells, divisor,
     torch.testing.assert_close(float(out[0, 6]), overlap * edge / divisor + own)
 
 
+@pytest.mark.parametrize("make", [InScaleAttention, PyramidAttention])
+def test_residual_attention_starts_as_identity_and_learns(make):
+    module, x = make(6, residual=True), torch.randn(1, 6, 7, 9)
+    out = module(x)
+    assert torch.equal(out, x)
+    out.square().sum().backward()
+    assert module.assemble[0].weight.grad.any()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: PyramidAttention(8, residual=True, identity_scale=0.1), "is no identity with"),
         (lambda: PyramidAttention(8, levels=0), r"levels=0 must lie in 1\.\.9"),
         (lambda: PyramidAttention(8, sampling="torch3"), "sampling='torch3' must be one of torch1"),
         (lambda: PyramidAttention(8, reduction=9), r"reduction=9 must lie in 1\.\.8"),

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...registry import MODELS
+from ..layers import zero_conv
 from ..reach import Reach
 from ..spec import Chop
 from ..steps import Place
@@ -79,7 +80,8 @@ class InScaleAttention(PatchAttention):
     Args:
         channels: Channels C of the features.
         reduction: How many times fewer channels are compared.
-        residual: Whether the result is added to the features; CSNLN's own replaces them.
+        residual: Whether the result is added to the features and starts at zero; CSNLN's own
+            replaces them.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -92,6 +94,8 @@ class InScaleAttention(PatchAttention):
     ) -> None:
         super().__init__(channels, reduction, 1, 1.0, init_cfg=init_cfg)
         self.residual = residual
+        if residual:
+            zero_conv(self.assemble[0])
 
     def searched_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """The features themselves."""

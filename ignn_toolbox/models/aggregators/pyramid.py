@@ -15,6 +15,7 @@ from torch import Tensor
 from ...ops.bicubic import resize_rows
 from ...registry import MODELS
 from ..foreign import Options, State, count, matching
+from ..layers import zero_conv
 from ..reach import Reach
 from ..spec import Chop
 from ..steps import Place
@@ -42,6 +43,8 @@ class PyramidAttention(PatchAttention):
             published weights were trained (``'torch1'``), or by the factor as torch since
             (``'torch2'``).
         softmax_scale: Factor on the products of patches, those of keys of length 1.
+        residual: Start as identity, its values at zero, so that a trained network keeps its output
+            when the attention is put in; asks for an ``identity_scale`` of 1.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -56,8 +59,11 @@ class PyramidAttention(PatchAttention):
         identity_scale: float = 1.0,
         sampling: Sampling = "torch1",
         softmax_scale: float = 10.0,
+        residual: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
+        if residual and identity_scale != 1:
+            raise ValueError(f"residual=True is no identity with identity_scale={identity_scale}")
         if not 1 <= levels <= 9:
             raise ValueError(f"levels={levels} must lie in 1..9: each is a tenth smaller")
         if sampling not in get_args(Sampling):
@@ -69,6 +75,8 @@ class PyramidAttention(PatchAttention):
         self.identity_scale = identity_scale
         self.sampling = sampling
         self.min_size = math.ceil(1 / self.factors[-1])
+        if residual:
+            zero_conv(self.assemble[0])
 
     def searched_sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """Those of the levels, rounded down as a double is."""

@@ -1,0 +1,3 @@
+# Table 2 extended: CSNLN's cross-scale attention in place of GraphAgg.
+_base_ = "ignn-tiny_x2c32b8k5d30_1xb4-1k_bsds-t91.py"
+model = dict(network=dict(aggregator=dict(_delete_=True, type="CrossScaleAttention", channels=32)))

@@ -1,0 +1,3 @@
+# The paper's ablation: both attentions' results side by side through a convolution.
+_base_ = "csnln_x2c128d12_1xb16-1000k_div2k.py"
+model = dict(network=dict(fusion="concatenation"))

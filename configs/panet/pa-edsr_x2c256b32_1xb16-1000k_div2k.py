@@ -1,0 +1,7 @@
+_base_ = [
+    "../_base_/models/pa_edsr.py",
+    "../_base_/datasets/div2k.py",
+    "../_base_/datasets/benchmarks.py",
+    "../_base_/schedules/panet_1000k.py",
+    "../_base_/runtime/default.py",
+]
