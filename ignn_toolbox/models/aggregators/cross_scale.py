@@ -113,9 +113,10 @@ class InScaleAttention(PatchAttention):
 
 
 def reduced(x: Tensor, scale: int) -> Tensor:
-    """Bilinear reduction without smoothing: the middle pixel of each cell, or that of the four."""
+    """Bilinear reduction without smoothing: the middle pixel of each cell, or the middle four."""
+    cells = F.pixel_unshuffle(x, scale).unflatten(1, (x.shape[1], scale**2))
     if scale % 2:
-        return x[..., scale // 2 :: scale, scale // 2 :: scale]
-    before, after = scale // 2 - 1, scale // 2
-    rows = x[..., before::scale, :] + x[..., after::scale, :]
-    return (rows[..., before::scale] + rows[..., after::scale]) / 4
+        return cells[:, :, scale**2 // 2]
+    before = (scale // 2 - 1) * (scale + 1)
+    middle = [before, before + 1, before + scale, before + scale + 1]
+    return cells[:, :, middle].mean(2)
