@@ -3,4 +3,4 @@
 # 1e-3 along a cosine over the whole run, whose length a config may change (train_cfg.max_iters).
 _base_ = "tiny_fast.py"
 lq_size = 24
-train_cfg = dict(max_iters=6_000, val_interval=2_000)
+train_cfg = dict(max_iters=2_000, val_interval=2_000)

@@ -1,3 +1,3 @@
-_base_ = "csnln-tiny_x2c32d4_1xb8-6k_bsds-t91-wall2k.py"
+_base_ = "csnln-tiny_x2c32d4_1xb8-2k_bsds-t91-wall2k.py"
 lq_size = 16
 model = dict(network=dict(scale=4, channels=24))
