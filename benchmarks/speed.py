@@ -3,6 +3,7 @@
 python benchmarks/speed.py ops
 python benchmarks/speed.py model --list
 python benchmarks/speed.py model --case graphagg_x2_256 --threads 2
+python benchmarks/speed.py attention
 python benchmarks/speed.py train --repeats 3 --out my_results
 """
 
@@ -27,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("group", choices=("ops", "model", "train"))
+    parser.add_argument("group", choices=("ops", "model", "attention", "train"))
     parser.add_argument("--case", metavar="NAME", help="measure this one only")
     parser.add_argument("--list", action="store_true", help="list the cases")
     parser.add_argument("--repeats", type=int, help="calls of each (default: the case's)")

@@ -6,6 +6,7 @@ from frame.cases import Case
 
 from ignn_toolbox.files import did_you_mean
 
+from .attention import attention_cases
 from .model import model_cases
 from .ops import ops_cases
 from .train import train_cases
@@ -13,7 +14,7 @@ from .train import train_cases
 
 def all_cases(group: str | None = None) -> list[Case]:
     """All cases, or those of one group, small ones first."""
-    cases = [*ops_cases(), *model_cases(), *train_cases()]
+    cases = [*ops_cases(), *model_cases(), *attention_cases(), *train_cases()]
     return [case for case in cases if group is None or case.group == group]
 
 

@@ -31,6 +31,10 @@ _EXPLAINED = {
     "model": (
         "Inference of GraphAgg and of whole networks. Command: `python benchmarks/speed.py model`."
     ),
+    "attention": (
+        "CSNLN and PA-EDSR; the floor: a network's convolutions and its attention's products. "
+        "Command: `python benchmarks/speed.py attention`."
+    ),
     "train": "Backward passes and training steps. Command: `python benchmarks/speed.py train`.",
     "train_speed": (
         "`ignn train` beside a bare loop with the same network on random tensors. Command: "

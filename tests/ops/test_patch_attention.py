@@ -89,6 +89,15 @@ def test_a_region_is_complete_but_for_two_pixels():
     torch.testing.assert_close(part[:, :, 2:, :5], whole[:, :, 3:, :5])
 
 
+@pytest.mark.parametrize(("sizes", "scale", "height", "width"), CASES)
+def test_the_exported_form_is_the_same(sizes, scale, height, width, monkeypatch):
+    given, count = _given(sizes, scale, height, width)
+    arguments = given[0], given[1 : 1 + count], given[1 + count : -1], given[-1], scale
+    expected = _ours(*arguments)
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    torch.testing.assert_close(_ours(*arguments), expected)
+
+
 def test_shapes_without_values():
     """Compilers and dry runs see what the kernels make."""
     given, _ = _given([(3, 4), (2, 3)], 1, 5, 7)
