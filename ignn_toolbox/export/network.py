@@ -12,7 +12,7 @@ from ..models.aggregators.non_local import NonLocal
 from ..models.aggregators.patch_aggregator import PatchAggregator
 from ..models.embedders.frozen import FrozenEmbedder
 from ..models.layers import MeanShift
-from ..models.steps import Whole
+from ..models.steps import Network, Whole
 from . import patches
 
 
@@ -32,7 +32,7 @@ class ExportForm(nn.Module):
         ExportError: The aggregator has no such form.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = _plain(copy.deepcopy(network).eval())
         aggregator = getattr(network, "aggregator", None)
@@ -43,7 +43,12 @@ class ExportForm(nn.Module):
 
     def forward(self, lq: Tensor) -> Tensor:
         """``(1, C, H, W)`` in [0, 1] to ``(1, C', scale * H, scale * W)``, not clamped."""
-        return self.network.run(lq, Whole())
+        scale, multiple = self.network.spec.scale, self.network.spec.multiple_of
+        if multiple == 1:
+            return self.network.run(lq, Whole())
+        padded = _padded(_padded(lq, 2, multiple), 3, multiple)
+        height, width = (scale * n for n in lq.shape[-2:])
+        return self.network.run(padded, Whole())[..., :height, :width]
 
 
 class PatchForm(nn.Module):
@@ -168,6 +173,13 @@ class NonLocalForm(nn.Module):
         weights = torch.softmax(self.own.scale * theta.transpose(1, 2) @ phi, -1)
         found = (g @ weights.transpose(1, 2)).unflatten(2, features.shape[-2:])
         return features + block.conv_out(found)
+
+
+def _padded(x: Tensor, dim: int, multiple: int) -> Tensor:
+    """`Network.padded` along one side, in a form whose size a tracer sees to be a multiple."""
+    length = x.shape[dim]
+    place = torch.arange((length + multiple - 1) // multiple * multiple, device=x.device)
+    return x.index_select(dim, torch.minimum(place, 2 * (length - 1) - place))
 
 
 def _plain(network: nn.Module) -> nn.Module:

@@ -41,8 +41,6 @@ class PatchAttention(Aggregator):
         init_cfg: mmengine's initialisation config.
     """
 
-    not_exported = "attention between patches has no form in ONNX"
-
     def __init__(
         self,
         channels: int,

@@ -49,6 +49,10 @@ class PyramidAttention(PatchAttention):
     """
 
     reach = Reach.within(2)
+    not_exported = (
+        "the sizes of PyramidAttention's levels are rounded in floating point, which a program for "
+        "pictures of any size does not follow"
+    )
     chop = Chop(largest=6400, multiple_of=None, growth="remainder")
 
     def __init__(

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..aggregators.cross_scale import CrossScaleAttention, InScaleAttention
-from ..aggregators.patch_attention import PatchAttention
 from ..foreign import Foreign, Options, State
 from ..layers import MeanShift
 from ..spec import Chop, NetworkSpec
@@ -231,7 +230,6 @@ class CSNLN(Network):
             min_size=least,
             multiple_of=least,
             chop=Chop(10, 3600, None, "beyond"),
-            not_exported=PatchAttention.not_exported if cross_scale or in_scale else "",
         )
         self.depth = depth
         self.sub_mean = MeanShift([-m for m in rgb_mean])
