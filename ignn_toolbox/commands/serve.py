@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import sys
 import tempfile
 import threading
 
@@ -16,6 +17,7 @@ EXAMPLES = """examples:
   ignn serve --model work_dirs/my_model.pth ignn_tiny_x2
 """
 LOCAL = "127.0.0.1"
+_PATIENCE = 1.5  # seconds for the page to close
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,15 +38,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-megapixels", type=float, default=2, help="largest picture (default: %(default)s)"
     )
+    parser.add_argument(
+        "--max-stored-mb",
+        type=float,
+        default=500,
+        help="most that uploads and results may take together (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serves until Ctrl-C or a polite kill; nothing of the pictures is left."""
     from ..serve import Limits, Studio
 
-    limits = Limits(args.max_upload_mb, args.max_megapixels)
+    limits = Limits(args.max_upload_mb, args.max_megapixels, args.max_stored_mb)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    with tempfile.TemporaryDirectory(prefix="ignn_serve_") as folder:
+    status = 0
+    # What is being restored at the end may still write there while the folder is removed.
+    with tempfile.TemporaryDirectory(prefix="ignn_serve_", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # uploads and what is shown lie here too
         try:
             from ..serve.page import build_page, launch
@@ -63,6 +73,21 @@ def run(args: argparse.Namespace) -> int:
             if args.host != LOCAL:
                 print(f"{args.host}: other machines can reach this page", flush=True)
             stopped.wait()
+        except KeyboardInterrupt:
+            print("\nignn serve: stopped", file=sys.stderr)
+            status = 130
         finally:
-            page.close()
-    return 0
+            studio.stop()
+            closing = threading.Thread(target=page.close, daemon=True)
+            closing.start()
+            closing.join(_PATIENCE)
+    _leave(status)
+    return status
+
+
+def _leave(status: int) -> None:
+    """Ends the process at once where threads still work for visitors, who have all gone."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from ..images import as_rgb
+from ..errors import describe
+from ..images import SUFFIXES, as_rgb
+from .calls import Calls
+from .guard import Guard
 from .studio import SCALES, Studio
 
 # Fonts of the reader's own system: the page asks no other host for anything.
@@ -24,6 +30,8 @@ CSS = """
 _COLUMNS = ["rank", "x", "y", "side", "weight", "squared distance"]
 _PROGRESS = gr.Progress()  # the default value tells gradio to hand one over
 _DELETE_EVERY, _DELETE_AGE = 60, 900  # seconds
+_ENVELOPE = 10_000  # bytes of a form around the uploaded file
+_LOCAL_NAMES = {"127.0.0.1", "localhost", "[::1]"}
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -44,7 +52,10 @@ def build_page(studio: Studio) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 upload = gr.File(
-                    label="Picture (PNG, JPEG, WebP, TIFF, BMP)", elem_id="upload", height=130
+                    label="Picture (PNG, JPEG, WebP, TIFF, BMP)",
+                    file_types=list(SUFFIXES),
+                    elem_id="upload",
+                    height=130,
                 )
                 kind = gr.Dropdown(kinds, value=kinds[0], label="Model", elem_id="model")
                 scale = gr.Radio(
@@ -123,16 +134,26 @@ def launch(page: gr.Blocks, studio: Studio, host: str, port: int | None, **optio
 
     Args:
         page: From `build_page`.
-        studio: Its studio, whose folder holds what may be downloaded.
-        host: Address to listen at; 127.0.0.1 answers this machine only.
+        studio: Its studio; uploads lie in its folder, too.
+        host: Address to listen at; 127.0.0.1 answers this machine only, under its own names.
         port: The first free one from 7860 on when ``None``.
         options: Of ``gradio.Blocks.launch``.
     """
+    guard = Middleware(
+        Guard,
+        folder=studio.folder,
+        stored=studio.limits.stored_bytes,
+        upload=studio.limits.bytes + _ENVELOPE,
+        hosts=_LOCAL_NAMES | {host} if _is_local(host) else None,
+        calls=Calls(studio.folder, list(studio.kinds), _functions(page)),
+    )
+    # No `allowed_paths`: what lies there is shown in place, whatever it is. Files of the cache are
+    # handed out for download unless they are pictures.
     _, address, _ = page.launch(
         server_name=host,
         server_port=port,
         max_file_size=studio.limits.bytes,
-        allowed_paths=[str(studio.folder)],
+        app_kwargs={"middleware": [guard]},
         theme=THEME,
         css=CSS,
         footer_links=[],
@@ -179,6 +200,18 @@ class _Actions:
         return [str(found.figure), gr.Dataframe(found.rows, visible=True)]
 
 
+def _functions(page: gr.Blocks) -> dict[int, str]:
+    """Names of the page's functions by the number under which the browser calls them."""
+    return {number: str(function.name) for number, function in page.fns.items() if function.fn}
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _given(path: str | None) -> str:
     if path is None:
         raise ValueError("Drop a picture first.")
@@ -192,3 +225,7 @@ def _told() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from error
+    except Exception as error:
+        print(f"ignn serve: {describe(error)}", file=sys.stderr)
+        text = "Something went wrong here; the one who runs this page can see what."
+        raise gr.Error(text, duration=None, print_exception=False) from error

@@ -32,15 +32,18 @@ class Limits:
     Attributes:
         megabytes: Size of an uploaded file.
         megapixels: Width times height of a picture; looked at before it is decoded.
+        stored_megabytes: Sum of all files that are kept; beyond it no upload is taken.
     """
 
     megabytes: float = 20.0
     megapixels: float = 2.0
+    stored_megabytes: float = 500.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not value > 0:
-                raise ValueError(f"--max-{name} must be positive, got {value:g}")
+                option = {"megabytes": "upload-mb", "stored_megabytes": "stored-mb"}.get(name, name)
+                raise ValueError(f"--max-{option} must be positive, got {value:g}")
 
     @property
     def pixels(self) -> int:
@@ -49,6 +52,10 @@ class Limits:
     @property
     def bytes(self) -> int:
         return round(self.megabytes * 2**20)
+
+    @property
+    def stored_bytes(self) -> int:
+        return round(self.stored_megabytes * 2**20)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,11 @@ class Studio:
         self._inferencers: dict[str, SRInferencer] = {}
         # One picture at a time: the page's queue sees to that, other callers may not.
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Give up the picture that is being restored at its next step, and take no more."""
+        self._stopped.set()
 
     def open(self, path: str | Path) -> Picture:
         """Reads an uploaded picture and turns it upright.
@@ -148,14 +160,20 @@ class Studio:
             progress: Called with the part that is done, 0 to 1.
 
         Raises:
-            ValueError: As `open`; or the picture is too small for the network.
+            ValueError: As `open`; or the picture is too small for the network, or the page closes.
         """
         name = self._nearest(kind, scale)
         picture = self.open(path)
+
+        def moved(done: int, total: int) -> None:
+            self._check_open()
+            progress(done / max(total, 1))
+
         with self._lock:
+            self._check_open()
             started = time.perf_counter()
             inferencer = self._inferencer(name)
-            inferencer.progress = lambda done, total: progress(done / max(total, 1))
+            inferencer.progress = moved
             after = inferencer.restore_pixels(picture.pixels, Target(factor=scale))
             seconds = time.perf_counter() - started
         before = to_array(imresize(to_tensor(picture.pixels), size=after.shape[:2]), after.dtype)
@@ -168,10 +186,10 @@ class Studio:
             )
         stem = f"{Path(path).stem[:60]}_{kind}_x{scale}"
         folder = self._new_folder()
-        paths = [folder / f"{stem}{end}.png" for end in ("_bicubic", "")]
-        for target, pixels in zip(paths, (before, after), strict=True):
+        files = folder / f"{stem}_bicubic.png", folder / f"{stem}.png"
+        for target, pixels in zip(files, (before, after), strict=True):
             write_bytes(target, encode_picture(replace(picture, pixels=pixels)))
-        return Enlarged(*paths, text)
+        return Enlarged(*files, text)
 
     def neighbours(self, path: str | Path, kind: str, scale: int, x: int, y: int) -> Neighbours:
         """What the graph of a model finds for the patch at a pixel of the upright picture.
@@ -189,6 +207,7 @@ class Studio:
         name = self._nearest(kind, scale)
         pixels = self.open(path).pixels
         with self._lock:
+            self._check_open()
             network = init_model(name).network
             query = look_up(network, as_rgb(pixels), x, y)
             figure = self._new_folder() / "neighbours.png"
@@ -200,6 +219,10 @@ class Studio:
             )
         ]
         return Neighbours(figure, rows)
+
+    def _check_open(self) -> None:
+        if self._stopped.is_set():
+            raise ValueError("The page is closing.")
 
     def _nearest(self, kind: str, scale: int) -> str:
         """The kind's model of a scale, or else its first."""

@@ -8,8 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -35,11 +38,17 @@ def served(extra, tiny_checkpoint, tmp_path_factory):
     assert list(folder.glob("ignn_serve_*")) == []  # uploads and results are gone
 
 
-def _start(folder: Path, model: Path, *words: str) -> tuple[subprocess.Popen, str]:
+def _start(
+    folder: Path, model: Path, *words: str, limits: bool = True, stderr: IO[str] | None = None
+) -> tuple[subprocess.Popen, str]:
     command = [sys.executable, "-m", "ignn_toolbox", "serve", "--model", str(model), "edsr_tiny_x2"]
-    command += ["--max-upload-mb", "0.2", "--max-megapixels", "0.02", *words]
+    command += ["--max-upload-mb", "0.2", "--max-megapixels", "0.02"] if limits else []
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(folder)}
+        [*command, *words],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env=os.environ | {"TMPDIR": str(folder)},
     )
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -168,7 +177,7 @@ def test_programming_interface(served, photo, extra, tiny_checkpoint):
         assert image.format == "PNG"
         assert np.abs(np.asarray(image).astype(int) - expected).max() <= 1
     assert Image.open(before).size == (240, 180)
-    with pytest.raises(Exception, match="not in the list of choices"):
+    with pytest.raises(Exception, match="no model 'x'; choose from tiny_x2, edsr_tiny_x2"):
         client.predict(upload, "x", 2, api_name="/enlarge")
 
 
@@ -185,6 +194,97 @@ def test_only_this_machine_is_served_and_nothing_outside_its_folder(served, phot
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{address}/gradio_api/file={path}")
     assert any(folder.glob("ignn_serve_*"))
+
+
+def _ask(address: str, path: str, body: bytes | None = None, **headers: str) -> tuple:
+    """Status, headers and body of an answer, whatever its status."""
+    request = urllib.request.Request(f"{address}{path}", body, headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def _upload(address: str, name: str, content: bytes) -> tuple:
+    head = f'Content-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    body = b"--x\r\n" + head.encode() + content + b"\r\n--x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    return _ask(address, "/gradio_api/upload", body, **kind)
+
+
+@pytest.mark.parametrize("name", ["x.html", "x.svg", "x.xhtml", "x.xml", "x.pdf", "x.js", "x"])
+def test_uploads_are_never_served_as_pages(served, name):
+    address, folder = served
+    status, _, answer = _upload(address, name, b"<script>alert(1)</script>")
+    assert status == 200
+    (path,) = json.loads(answer)
+    assert str(folder) not in path
+    status, headers, _ = _ask(address, f"/gradio_api/file={path}")
+    assert status == 200
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers["Content-Disposition"].startswith("attachment")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Content-Security-Policy"].startswith("sandbox")
+
+
+def test_other_hosts_names_and_paths_of_this_one_are_not_known(served, photo):
+    address, folder = served
+    assert _ask(address, "/config", Host="evil.example")[0] == 403
+    assert _ask(address, "/config", Host="localhost")[0] == 200
+    for path in ("/", "/config", "/gradio_api/info", "/gradio_api/startup-events"):
+        status, _, answer = _ask(address, path)
+        assert status == 200
+        assert str(folder).encode() not in answer
+        assert sys.prefix.encode() not in answer
+    path = json.loads(_upload(address, "p.png", photo.read_bytes())[2])[0]
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    call = json.dumps({"data": [file, "edsr_tiny_x2", 2]}).encode()
+    kind = {"Content-Type": "application/json"}
+    answer = _ask(address, "/gradio_api/call/enlarge", call, **kind)[2]
+    _, _, told = _ask(address, f"/gradio_api/call/enlarge/{json.loads(answer)['event_id']}")
+    assert b"event: complete" in told
+    assert str(folder).encode() not in told
+    shown = re.search(rb'"url": "[^"]*(/gradio_api/file=[^"]*_x2\.png)"', told)
+    assert _ask(address, shown[1].decode())[2].startswith(b"\x89PNG")
+
+
+def test_bad_values_leave_no_trace_and_a_full_queue_is_left_quickly(tmp_path, extra):
+    extra("gradio")
+    log = tmp_path / "log"
+    with log.open("w") as stderr:
+        process, address = _start(tmp_path, Path("ignn_tiny_x2"), stderr=stderr, limits=False)
+    large = tmp_path / "large.png"
+    Image.fromarray(RNG.integers(0, 256, (900, 1600, 3), np.uint8)).save(large)
+    path = json.loads(_upload(address, "large.png", large.read_bytes())[2])[0]
+    kind = {"Content-Type": "application/json"}
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    for data in ([3], {}, None, [file, [], 2], [file, "ignn_tiny_x2", {}], [{"path": "x"}, 1, 2]):
+        body = json.dumps({"fn_index": 1, "data": data, "session_hash": "bad"}).encode()
+        assert _ask(address, "/gradio_api/queue/join", body, **kind)[0] == 422
+    statuses = []
+    for number in range(40):
+        call = {"fn_index": 1, "data": [file, "ignn_tiny_x2", 2], "session_hash": f"s{number}"}
+        statuses.append(
+            _ask(address, "/gradio_api/queue/join", json.dumps(call).encode(), **kind)[0]
+        )
+    assert statuses.count(200) >= 32
+    time.sleep(1)
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert time.monotonic() - started < 3
+    assert list(tmp_path.glob("ignn_serve_*")) == []
+    assert log.read_text() == ""
+
+
+def test_uploads_are_bounded_together(tmp_path, extra, tiny_checkpoint):
+    extra("gradio")
+    process, address = _start(tmp_path, tiny_checkpoint, "--max-stored-mb", "0.3")
+    statuses = [_upload(address, f"{n}.png", bytes([n]) * 100_000)[0] for n in range(5)]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert statuses == [200, 200, 200, 507, 507]
 
 
 def test_a_missing_gradio_is_named(cli, monkeypatch):
