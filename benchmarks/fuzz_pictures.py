@@ -387,7 +387,8 @@ def _change_tag(data: bytes, rng: random.Random) -> bytes:
 
 def _change_segment(data: bytes, rng: random.Random) -> bytes:
     """Changes a marker, a length or a byte of a segment of a JPEG file."""
-    places = [found.start() for found in re.finditer(rb"\xff[\xc0-\xfe]", data[:1000])][1:]
+    end = min(1000, len(data) - 4)
+    places = [found.start() for found in re.finditer(rb"\xff[\xc0-\xfe]", data[:end])][1:]
     place = rng.choice(places)
     changed = bytearray(data)
     what = rng.randrange(3)

@@ -23,7 +23,7 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sr_dir", type=Path, help="folder of results (PNG, JPG, WebP, BMP)")
+    parser.add_argument("sr_dir", type=Path, help="folder of results (PNG, JPG, WebP, TIFF, BMP)")
     parser.add_argument("gt_dir", type=Path, help="folder of ground truth")
     parser.add_argument("--scale", type=int, required=True, help="upscaling factor of the results")
     parser.add_argument(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..images import list_images
+from ..images import SUFFIXES, list_images
 
 SHOWN = 5
 # Folders of these names say what they hold, not which set it is: BasicSR's Set5/GTmod12.
@@ -48,10 +48,14 @@ def read_names(path: Path, known: set[str], where: str) -> set[str]:
         raise FileNotFoundError(f"there is no file {path} to read image names from")
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     names = [re.sub(r" *\([\d, ]+\)$", "", line) for line in lines if line and line[0] != "#"]
-    stems = {re.sub(r"\.(png|jpe?g|webp|bmp)$", "", name, flags=re.IGNORECASE) for name in names}
+    stems = {name[: -len(Path(name).suffix)] if _is_image(name) else name for name in names}
     if stems - known:
         raise ValueError(f"{path} lists {some(stems - known)}, which is not in {where}")
     return stems
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def set_name(folder: Path) -> str:

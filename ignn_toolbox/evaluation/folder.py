@@ -43,7 +43,7 @@ def evaluate(
     """Scores a folder of results against a folder of ground truth.
 
     Args:
-        sr_dir: Folder of results (PNG, JPG, WebP, BMP), named as
+        sr_dir: Folder of results (PNG, JPG, WebP, TIFF, BMP), named as
             :func:`ignn_toolbox.evaluation.pairing.pair_folders` says.
         gt_dir: Folder of ground truth.
         scale: Upscaling factor of the results.

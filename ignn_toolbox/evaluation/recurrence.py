@@ -1,8 +1,8 @@
 """How much an image repeats itself across scales, the prior that IGNN lives on."""
 
 import numpy as np
-import torch
 
+from ..images.convert import to_tensor
 from ..ops import Search, imresize, search
 
 KEY_SCALE = 2
@@ -42,7 +42,7 @@ def recurrence_map(
     Raises:
         ValueError: The image is too small to have ``num_neighbors`` key patches.
     """
-    x = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+    x = to_tensor(image)
     height, width = (length - length % KEY_SCALE for length in x.shape[-2:])
     keys = imresize(x[..., :height, :width], 1 / KEY_SCALE).clamp(0, 1)
     graph = search(x, keys, Search(KEY_SCALE, num_neighbors, window))

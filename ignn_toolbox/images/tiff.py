@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import PIL
 import tifffile
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from .colour import pixels_of
 from .metadata import MAX_BYTES
@@ -36,7 +36,8 @@ def _quieten() -> None:
 
     Pillow's wheels bring libtiff as a file; where Pillow was built otherwise, it goes on printing.
     """
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    for name in ("tifffile", "PIL"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
     for path in Path(PIL.__file__).parents[1].glob("pillow.libs/libtiff*"):
         library = ctypes.CDLL(str(path))
         library.TIFFSetErrorHandler(None)
@@ -67,7 +68,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
             if turn in range(5, 9) and resolution is not None:
                 resolution = resolution[::-1]
         else:
-            image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+            image = _Unlimited(io.BytesIO(data))
             image.seek(number)
             pixels, profile = pixels_of(image, profile, notes)  # turned upright as it is loaded
     return Picture(pixels, "tiff", None, profile, resolution, notes=tuple(notes))
@@ -93,6 +94,15 @@ def encode_tiff(picture: Picture) -> bytes:
         **options,
     )
     return buffer.getvalue()
+
+
+class _Unlimited(TiffImagePlugin.TiffImageFile):
+    """Pillow's reader without its own limit of pixels: ours has let the picture in."""
+
+    def load_prepare(self) -> None:
+        if hasattr(self, "_tile_size") and self._im is None:
+            self.im = Image.core.new(self.mode, self._tile_size)
+        super().load_prepare()
 
 
 def _only_page(file: tifffile.TiffFile) -> tuple[int, Any]:
@@ -244,8 +254,7 @@ def _decompressed(
         directory += struct.pack("<HHI", tag, 4, len(numbers)) + inside
     body[:8] = struct.pack("<2sHI", b"II", 42, len(body))
     body += directory + bytes(4) + values
-    image = TiffImagePlugin.TiffImageFile(io.BytesIO(body))
-    return np.asarray(image)
+    return np.asarray(_Unlimited(io.BytesIO(body)))
 
 
 def _interpreted(samples: np.ndarray, page: Any, notes: list[str]) -> np.ndarray:

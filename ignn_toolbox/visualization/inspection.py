@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..images.convert import to_array, to_tensor
 from ..models.aggregators.graph_agg import GraphAgg, downsampled
 from ..models.aggregators.patch_aggregator import PatchAggregator
 from ..models.backbones.graph_agg_star import PatchAverage
@@ -54,7 +55,7 @@ def look_up(network: nn.Module, image: np.ndarray, x: int, y: int) -> Query:
     if not (0 <= x < width and 0 <= y < height):
         raise ValueError(f"the pixel {x},{y} lies outside the image, which is {width}x{height}")
     owner = _graph_owner(network)
-    lq = _tensor(image)
+    lq = to_tensor(image)
     graph = owner.build_graph(lq)
     grid, keys, s = graph.query_grid, graph.key_grid, graph.scale
     row, col = (
@@ -70,7 +71,7 @@ def look_up(network: nn.Module, image: np.ndarray, x: int, y: int) -> Query:
         weights = maps[:, centre[0], centre[1]].tolist()
     searched = image
     if s > 1:
-        searched = (downsampled(lq, s)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        searched = to_array(downsampled(lq, s), image.dtype)
     return Query(
         (top, left, grid.size),
         [(i, j, keys.size) for i, j in places],
@@ -100,7 +101,7 @@ def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]
     aggregator = getattr(network, "aggregator", None)
     if not isinstance(aggregator, GraphAgg):
         raise ValueError(f"{_described(network)} has no GraphAgg, whose features could be shown")
-    lq = _tensor(image)
+    lq = to_tensor(image)
     seen: list[Tensor] = []
     handle = aggregator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
@@ -132,7 +133,3 @@ def _described(network: nn.Module) -> str:
     aggregator = getattr(network, "aggregator", None)
     inside = f" with {type(aggregator).__name__}" if aggregator is not None else ""
     return f"{type(network).__name__}{inside}"
-
-
-def _tensor(image: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255

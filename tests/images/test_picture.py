@@ -1,18 +1,27 @@
 """Files as users have them survive decoding and encoding; what cannot is refused with a reason."""
 
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from ignn_toolbox.images import (
+    SUFFIXES,
     Picture,
+    PictureError,
+    TooLargeError,
     as_writable,
     decode_picture,
     encode_picture,
+    list_images,
+    read_image,
     read_picture,
+    read_stream,
     upright,
+    write_image,
     write_new,
 )
 
@@ -186,6 +195,78 @@ def test_decompression_bomb_is_refused_from_its_header_and_may_be_let_in():
     with pytest.raises(ValueError, match="the limit is 4,999"):
         decode_picture(small, "x", max_pixels=4_999)
     assert decode_picture(small, "x", max_pixels=5_000).pixels.shape == (50, 100, 1)
+
+
+def test_the_limit_is_ours_and_one_for_every_door(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # Pillow's own plays no part
+    for dtype, channels in (("uint8", 3), ("uint16", 3), ("uint8", 1)):
+        picture = Picture(noise(dtype, channels), "tiff")
+        for file_format in ("png", "tiff", "jpg", "webp", "bmp"):
+            data = encode_picture(as_writable(picture, file_format, (9, 13), "x"))
+            assert decode_picture(data, "x").pixels.shape[:2] == (9, 13)
+    assert decode_picture(encoded(Image.new("1", (60, 50)), "TIFF", compression="group4"), "x")
+    (tmp_path / "bomb.png").write_bytes(encoded(Image.new("1", (20_000, 20_000)), "PNG"))
+    for read in (read_picture, read_image):
+        with pytest.raises(TooLargeError, match=r"20000x20000 = 400,000,000 pixels") as caught:
+            read(tmp_path / "bomb.png")
+        assert (caught.value.width, caught.value.height) == (20_000, 20_000)
+
+
+def test_bombs_are_refused_by_the_commands_of_training_and_evaluation(cli, tmp_path):
+    (tmp_path / "sr").mkdir()
+    (tmp_path / "sr" / "a.png").write_bytes(encoded(Image.new("1", (20_000, 20_000)), "PNG"))
+    for words in (
+        ("inspect", tmp_path / "sr" / "a.png", "--recurrence"),
+        ("evaluate", tmp_path / "sr", tmp_path / "sr", "--scale", 2),
+        ("prepare", "check", tmp_path / "sr"),
+    ):
+        status, out, err = cli(*words)
+        assert status == 1
+        assert "20000x20000 = 400,000,000 pixels, the limit is 100,000,000" in out + err
+
+
+def test_pipes_devices_and_endless_files_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path, kind in ((tmp_path / "pipe.png", "FIFO"), (Path("/dev/zero"), "device")):
+        for read in (read_picture, read_image):
+            with pytest.raises(PictureError, match=f"{path.name}.* is a .*{kind}"):
+                read(path)
+    with (tmp_path / "endless.png").open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(PictureError, match="endless.png has more than 134,217,856"):
+        read_picture(tmp_path / "endless.png", max_pixels=8)
+    with open("/dev/zero", "rb") as stream, pytest.raises(PictureError, match="stream has more"):
+        read_stream(stream, "stream", max_pixels=8)
+
+
+@pytest.mark.parametrize("suffix", [".jpe", ".jfif", ".JPEG", ".tif", ".TIFF"])
+def test_every_suffix_of_a_kind_is_that_kind(tmp_path, suffix):
+    pixels = np.full((20, 24, 3), 99, np.uint8)
+    write_image(tmp_path / f"a{suffix}", pixels)
+    assert SUFFIXES[suffix.lower()] == read_picture(tmp_path / f"a{suffix}").format
+    np.testing.assert_array_equal(read_image(tmp_path / f"a{suffix}"), pixels)
+    assert [path.name for path in list_images(tmp_path)] == [f"a{suffix}"]
+
+
+@pytest.mark.parametrize("length", [200, 244, 251])
+def test_names_as_long_as_a_name_may_be_are_written(tmp_path, length):
+    path = tmp_path / ("x" * length + ".png")
+    write_image(path, np.zeros((4, 4, 3), np.uint8))
+    write_new(b"new", path, overwrite=True)
+    assert [other.name for other in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_stays_grey_where_grey_is_asked_for(tmp_path, channels):
+    pixels = noise("uint8", channels)
+    write_image(tmp_path / "a.png", pixels)
+    assert read_picture(tmp_path / "a.png").pixels.shape == pixels.shape
+    grey = read_image(tmp_path / "a.png", channels=1)
+    luma = pixels @ (0.299, 0.587, 0.114) if channels == 3 else pixels[:, :, 0]
+    assert np.abs(grey[:, :, 0] - luma).max() <= 0.5
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.png"), pixels if channels == 3 else pixels.repeat(3, 2)
+    )
 
 
 def test_missing_files_and_directories_are_named(tmp_path):

@@ -15,7 +15,7 @@ from ...datasets.parallel import run_all
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
 from ...files import write_bytes, write_whole
-from ...images import write_image
+from ...images import Picture, encode_picture, write_image
 from ...text import encoded
 from ..comparison import hardest_box
 from .sources import BICUBIC, TRUTH, ImageFiles, find_files, load_pictures
@@ -142,7 +142,7 @@ def _box(pictures: dict[str, np.ndarray]) -> tuple[int, int, int, int]:
 def _error_map(picture: np.ndarray, truth: np.ndarray) -> bytes:
     error = np.abs(luma(picture) - luma(truth))[..., 0] * ERROR_GAIN
     colours = cv2.applyColorMap(np.clip(error, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return cv2.imencode(".webp", colours, [cv2.IMWRITE_WEBP_QUALITY, 60])[1].tobytes()
+    return encode_picture(Picture(colours[:, :, ::-1], "webp"), quality=60)
 
 
 def _lossless(picture: np.ndarray) -> bytes:
