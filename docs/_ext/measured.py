@@ -122,6 +122,13 @@ _EXPLAINED = {
         "largest value. Command: "
         "`python benchmarks/processes.py --out benchmarks/results/processes.csv`."
     ),
+    "fuzz_pictures": (
+        "Sound files of all kinds, damaged by a seeded rule, then decoded and given to "
+        "`ignn upscale` in one folder. Refused: in one line that names the file. Changed: bits "
+        "of bare pixels that nothing guards were hit. Wrong: an exception of another kind, a line "
+        "of a decoder's, a file cut short that was read without a word, much time or memory. "
+        "Command: `python benchmarks/fuzz_pictures.py --out benchmarks/results/fuzz_pictures.csv`."
+    ),
     "fuzz_journal": (
         "Journals of bulk runs, damaged by seeded rules; then the same command again. `went on`: "
         "all outputs right, none written anew; `refused`: it says that `run.json` is damaged or of "
