@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ignn_toolbox.models.backbones.oisr import BLOCKS
 from ignn_toolbox.models.foreign import DEFAULTS, Options
 from ignn_toolbox.models.spec import Outputs
 from ignn_toolbox.registry import MODELS
@@ -14,6 +15,17 @@ from .golden import Golden, imported, in_its_range, largest_error
 CASES = [
     ("pytorch-vdsr", "vdsr/vdsr", Options(scale=1)),
     ("pytorch-LapSRN", "lapsrn/lapsrn_x4", DEFAULTS),
+    ("EDSR-PyTorch's RDN", "rdn/rdn_x2", DEFAULTS),
+    ("EDSR-PyTorch's RDN", "rdn/rdn_x4", DEFAULTS),
+    ("SRFBN's authors", "srfbn/srfbn_x2", Options(steps=3)),
+    ("SRFBN's authors", "srfbn/srfbn_x3_grad", Options(steps=2)),
+    ("SRFBN's authors", "srfbn/srfbn_x4", Options(steps=3)),
+    ("DBPN's authors", "dbpn/dbpn_x2", DEFAULTS),
+    ("DBPN's authors", "dbpn/dbpn_x2_grad", DEFAULTS),
+    ("DBPN's authors", "dbpn/dbpn_x4", DEFAULTS),
+    ("OISR's authors", "oisr/oisr_rk3_x2", DEFAULTS),
+    ("OISR's authors", "oisr/oisr_rk3_x3", DEFAULTS),
+    ("the MemNet port's", "memnet/memnet", Options(scale=1)),
 ]
 PARAMETERS = [
     ({"type": "VDSR", "scale": 3}, 664_704),
@@ -25,6 +37,28 @@ PARAMETERS = [
     ({"type": "SMFANet", "scale": 3}, 190_503),
     ({"type": "SMFANet", "scale": 4}, 197_328),
     ({"type": "DnCNN"}, 556_097),
+    ({"type": "RDN", "scale": 2}, 22_123_395),
+    ({"type": "RDN", "scale": 3}, 22_308_035),
+    ({"type": "RDN", "scale": 4}, 22_271_107),
+    ({"type": "RDN", "scale": 2, "growth": 32, "num_blocks": 20, "depth": 6}, 5_541_795),
+    ({"type": "SRFBN", "scale": 2}, 2_140_534),
+    ({"type": "SRFBN", "scale": 3}, 2_832_758),
+    ({"type": "SRFBN", "scale": 4}, 3_631_478),
+    ({"type": "SRFBN", "scale": 2, "channels": 32, "num_groups": 3}, 282_442),
+    ({"type": "SRFBN", "scale": 3, "channels": 32, "num_groups": 3}, 375_626),
+    ({"type": "SRFBN", "scale": 4, "channels": 32, "num_groups": 3}, 483_146),
+    ({"type": "DBPN", "scale": 2}, 5_953_526),
+    ({"type": "DBPN", "scale": 4}, 10_426_358),
+    ({"type": "DBPN", "scale": 8}, 23_205_878),
+    ({"type": "OISR", "scale": 2}, 41_926_793),
+    ({"type": "OISR", "scale": 3}, 44_877_193),
+    ({"type": "OISR", "scale": 4}, 44_287_113),
+    ({"type": "OISR", "scale": 2, "scheme": "lf", "channels": 64, "num_blocks": 8}, 1_371_963),
+    ({"type": "OISR", "scale": 3, "scheme": "lf", "channels": 64, "num_blocks": 8}, 1_556_603),
+    ({"type": "OISR", "scale": 4, "scheme": "lf", "channels": 64, "num_blocks": 8}, 1_519_675),
+    ({"type": "OISR", "scale": 2, "scheme": "rk2", "channels": 64, "num_blocks": 8}, 1_371_939),
+    ({"type": "OISR", "scale": 2, "scheme": "lf", "channels": 122, "num_blocks": 8}, 4_971_559),
+    ({"type": "MemNet", "scale": 2}, 2_910_537),
 ]
 
 
@@ -50,19 +84,20 @@ def test_numbers_of_the_released_code(kind, name, options, shared_dir, tmp_path)
         own.training = True
     x = case["x"].double().requires_grad_()
     outputs = made(own, x)
+    if len(expected) == 1 and expected[0].shape[1] > outputs[-1].shape[1]:
+        expected = expected[0].chunk(len(outputs), 1)  # all outputs, joined
     found = outputs if len(expected) > 1 else outputs[-1:]
     for ours, theirs in zip(found, expected, strict=True):
         assert largest_error(ours.detach(), theirs) <= 1e-9
     gradients = case.gradients()
     if gradients:
-        out = torch.cat(outputs, 1) if own.spec.outputs else outputs[-1]
-        out.backward(case["grad_out"].double())
+        torch.cat(found, 1).backward(case["grad_out"].double())
         parameters = dict(own.named_parameters())
         for key, theirs in gradients.items():
             ours = x.grad if key == "x" else parameters[renamed[key]].grad
             assert largest_error(ours, theirs) <= 1e-5, key
 
-    white = case.cfg.get("rgb_range", 1)
+    white = case.cfg.get("rgb_range", 255 if name.startswith("srfbn") else 1)
     network = imported(case.state, tmp_path, **options.told())
     x = case["x"] / white
     with torch.no_grad():
@@ -70,6 +105,20 @@ def test_numbers_of_the_released_code(kind, name, options, shared_dir, tmp_path)
     size = max(1.0, float(expected[-1].abs().max()) / white)
     assert (single - expected[-1] / white).abs().max() <= 1e-4 * size
     assert (double - expected[-1] / white).abs().max() <= 1e-6 * size
+
+
+@pytest.mark.parametrize("scheme", BLOCKS)
+def test_oisr_blocks_with_gradients(scheme, shared_dir):
+    case = Golden(shared_dir / "golden" / "oisr" / f"oisr_{scheme}_block_grad.npz")
+    block = BLOCKS[scheme](case.cfg["n_feats"]).double()
+    block.load_state_dict({k: v.double() for k, v in case.state.items()})
+    x = case["x"].double().requires_grad_()
+    out = block(x)
+    assert largest_error(out.detach(), case["y64"]) <= 1e-9
+    out.backward(case["grad_out"].double())
+    gradients = {"x": x.grad, **{k: p.grad for k, p in block.named_parameters()}}
+    for key, theirs in case.gradients().items():
+        assert largest_error(gradients[key], theirs) <= 1e-5, key
 
 
 @pytest.mark.parametrize(("scale", "name"), [(2, "x2_1x24x40"), (4, "x4_1x19x33")])

@@ -3,18 +3,23 @@
 RGB = {"type": "RGBEmbedder"}
 NETWORKS = {
     "Bicubic": {"scale": 3},
+    "DBPN": {"scale": 2, "channels": 4, "stem_channels": 8, "num_stages": 3},
     "CSNLN": {"scale": 2, "channels": 4, "depth": 2},
     "DnCNN": {"channels": 4, "num_layers": 4},
     "EDSR": {"scale": 2, "channels": 4, "num_blocks": 2},
     "GraphAggStar": {"scale": 2, "embedder": RGB, "num_neighbors": 2},
     "LapSRN": {"scale": 4, "channels": 4, "depth": 2},
+    "MemNet": {"scale": 2, "channels": 4, "num_blocks": 2, "num_units": 2},
+    "OISR": {"scale": 4, "channels": 4, "num_blocks": 2},
     "PANet": {
         "channels": 4,
         "num_blocks": 2,
         "aggregator": {"type": "PyramidAttention", "channels": 4, "levels": 2},
     },
     "RCAN": {"scale": 3, "channels": 4, "num_groups": 2, "num_blocks": 1, "reduction": 2},
+    "RDN": {"scale": 2, "channels": 4, "growth": 4, "num_blocks": 2, "depth": 2},
     "SMFANet": {"scale": 2, "channels": 8, "num_blocks": 2},
+    "SRFBN": {"scale": 3, "channels": 4, "num_groups": 2, "num_steps": 2},
     "VDSR": {"scale": 3, "channels": 4, "num_blocks": 2},
 }
 AGGREGATORS = {

@@ -1,0 +1,2 @@
+_base_ = "memnet_x2_1xb64-100k_bsds-t91.py"
+model = dict(network=dict(scale=4))
