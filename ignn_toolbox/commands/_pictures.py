@@ -31,6 +31,7 @@ _INFERENCER = (
     "tile_mode",
     "report_deviation",
     "max_pixels",
+    "adapt",
 )
 
 
@@ -92,6 +93,14 @@ def _add_model(parser: argparse.ArgumentParser, default_model: str) -> None:
     )
     model.add_argument("--checkpoint", help="weights to load into the model")
     model.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    model.add_argument(
+        "--adapt",
+        metavar="HOW",
+        nargs="?",
+        const="fast",
+        help="tune the network on each picture first, where that is predicted to gain: fast (the "
+        "default), best, or a number of steps",
+    )
     model.add_argument("--amp", action="store_true", help="compute in bfloat16")
     model.add_argument("--compile", action="store_true", help="compile the network first")
     model.add_argument(

@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--save-images", action="store_true", help="also write the super-resolved pictures"
     )
     parser.add_argument(
+        "--adapt",
+        metavar="HOW",
+        nargs="?",
+        const="fast",
+        help="tune the network on each picture first: fast (the default), best, or steps",
+    )
+    parser.add_argument(
         "--name", help="name of the method in tables (default: the zoo's, else the config's)"
     )
     parser.add_argument(
@@ -62,10 +69,13 @@ def run(args: argparse.Namespace) -> int:
     """Tests, writes the results and prints them as a table."""
     from ..engine.config import load_config, parse_options
     from ..engine.test import test
+    from ..models.restorers.internal_learning import parse_steps
     from ..zoo.index import resolve, zoo_models
     from ..zoo.loading import config_to_test, is_checkpoint
 
     options, name, folder = parse_options(args.cfg_options), args.name, args.out
+    if args.adapt is not None:
+        options["model.adapt"] = {"type": "InternalLearning", "steps": parse_steps(args.adapt)}
     if is_checkpoint(args.config):
         stem = Path(args.config).stem
         config = config_to_test(args.config, options, data_root=args.data_root)

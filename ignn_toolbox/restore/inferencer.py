@@ -20,7 +20,8 @@ from ..images import (
 )
 from ..images.convert import tensor_to_arrays, to_array, to_tensor
 from ..models.colour import restore_in_colour
-from ..models.restorers import Restorer, SelfEnsemble
+from ..models.restorers import InternalLearning, Restorer, SelfEnsemble
+from ..models.restorers.internal_learning import parse_steps
 from ..models.steps import Network
 from ..ops import imresize
 from ..zoo import zoo_models
@@ -96,6 +97,8 @@ class SRInferencer:
             ``'independent'`` restores each tile on its own and blends them.
         report_deviation: Restore in exact tiles too and report how far independent ones are off.
         max_pixels: Larger picture files are refused before they are decoded.
+        adapt: Tune the network on each picture before restoring it, if that is predicted to gain:
+            ``'fast'``, ``'best'``, a number of steps, or an `InternalLearning`.
 
     Attributes:
         progress: Called with (done, total) of a picture's pixels, after every tile and every pass.
@@ -116,10 +119,14 @@ class SRInferencer:
         tile_mode: TileMode = "exact",
         report_deviation: bool = False,
         max_pixels: int = MAX_PIXELS,
+        adapt: str | int | InternalLearning | None = None,
     ) -> None:
         self.device = _device(device)
         self.max_pixels = max_pixels
         self._amp = amp
+        if isinstance(adapt, str | int):
+            adapt = InternalLearning(parse_steps(adapt))
+        self._adapt = adapt
         self._options = {"self_ensemble": self_ensemble, "compile": compile}
         self._tiling = {
             "memory": parse_memory(memory) if isinstance(memory, str) else memory,
@@ -233,12 +240,26 @@ class SRInferencer:
         # rows of pixels: what convolutions on the CPU are fastest with
         model = model.to(self.device, memory_format=torch.channels_last)
         network: Network = model.eval().network
+        if self._adapt is None:
+            return self._picture_restorer(network)
+        return lambda lq: self._picture_restorer(self._tuned(network, lq))(lq)
+
+    def _picture_restorer(self, network: Network) -> Restore:
         whole = torch.compile(network, dynamic=True) if self._options["compile"] else network
         restore = TiledRestorer(network, whole, **self._tiling)
         restore.progress = lambda done, total: self.progress(done, total)
         restore.report = lambda message: self.report(message)
         whole_picture = SelfEnsemble(restore) if self._options["self_ensemble"] else restore
         return lambda lq: restore_in_colour(whole_picture, network.spec, lq)
+
+    def _tuned(self, network: Network, lq: Tensor) -> Network:
+        assert self._adapt is not None
+        if lq.shape[1] == 1:
+            lq = lq.expand(-1, network.spec.channels[0], -1, -1)
+        with torch.autocast(self.device.type, enabled=False):
+            tuned, made = self._adapt(network, lq, lambda done, total: self.progress(done, total))
+        self.report(str(made))
+        return tuned
 
     def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
         reader = ThreadPoolExecutor(1)

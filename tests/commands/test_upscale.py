@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ignn_toolbox.images import write_image
 from ignn_toolbox.restore import SRInferencer
 
 
@@ -291,3 +292,16 @@ def test_a_journal_says_what_was_left_behind(upscale, tmp_path):
     status, _, err = upscale(tmp_path / "ink.tif", "-o", tmp_path / "out", "--journal")
     assert status == 0, err
     assert "ink.tif: CMYK without a usable colour profile was converted by the plain rule" in err
+
+
+def test_tuning_is_told_for_every_picture(cli, tmp_path, tiny_checkpoint):
+    picture = tmp_path / "stripes.png"
+    x = np.arange(96) + np.arange(88)[:, None]
+    write_image(picture, np.uint8(120 + 100 * np.sign(np.sin(x / 4)))[..., None].repeat(3, 2))
+    words = ["upscale", picture, "-o", tmp_path / "out", "--model", tiny_checkpoint]
+    status, _, err = cli(*words, "--adapt", "2")
+    assert status == 0
+    assert "tuned" in err
+    status, _, err = cli(*words, "--adapt", "slow", "--overwrite")
+    assert status == 1
+    assert "'fast', 'best' or a number" in err

@@ -1,5 +1,6 @@
+from .internal_learning import InternalLearning, Tuning
 from .official_chop import OfficialChop
 from .restorer import Restorer
 from .self_ensemble import SelfEnsemble
 
-__all__ = ["OfficialChop", "Restorer", "SelfEnsemble"]
+__all__ = ["InternalLearning", "OfficialChop", "Restorer", "SelfEnsemble", "Tuning"]

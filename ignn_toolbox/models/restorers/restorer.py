@@ -16,6 +16,8 @@ from ...registry import MODELS
 from ..checks import check_loss
 from ..colour import in_own_planes, restore_in_colour
 from ..spec import Outputs
+from ..steps import Network
+from .internal_learning import InternalLearning
 from .official_chop import OfficialChop
 from .self_ensemble import SelfEnsemble
 
@@ -35,6 +37,8 @@ class Restorer(BaseModel):
         output_weights: Of the losses of a network's outputs in training, the result's last; 1 each
             by default. Smaller outputs are compared with the ground truth reduced by the exact
             bicubic.
+        adapt: Config of `InternalLearning`, with which ``mode='predict'`` tunes the network on each
+            picture before restoring it.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -46,6 +50,7 @@ class Restorer(BaseModel):
         self_ensemble: bool = False,
         test_procedure: Literal["whole", "official"] = "whole",
         output_weights: Sequence[float] | None = None,
+        adapt: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         preprocessor = MODELS.build(data_preprocessor or {"type": "ImagePreprocessor"})
@@ -54,6 +59,7 @@ class Restorer(BaseModel):
         self.loss_fn = None if loss is None else MODELS.build(loss)
         self.self_ensemble = self_ensemble
         self.output_weights = output_weights
+        self.adapt: InternalLearning | None = None if adapt is None else MODELS.build(adapt)
         if test_procedure not in ("whole", "official"):
             raise ValueError(
                 f"test_procedure must be 'whole' or 'official', got {test_procedure!r}"
@@ -130,15 +136,21 @@ class Restorer(BaseModel):
         elif all("gt_img" in sample for sample in data_samples):
             self._check_scale(inputs, data_samples)
         started = time.perf_counter()
-        pred = self._super_resolve(inputs).float().clamp(0, 1).cpu()
+        pred = self._restored(inputs).float().clamp(0, 1).cpu()
         seconds = (time.perf_counter() - started) / len(inputs)
         for sample, image in zip(data_samples, pred, strict=True):
             sample.pred_img = image
             sample.set_metainfo({"seconds": seconds})
         return data_samples
 
-    def _super_resolve(self, lq: Tensor) -> Tensor:
-        network, given = self.network, None
+    def _restored(self, inputs: Tensor) -> Tensor:
+        if self.adapt is None:
+            return self._super_resolve(inputs, self.network)
+        single = [(lq, self.adapt(self.network, lq)[0]) for lq in inputs.split(1)]
+        return torch.cat([self._super_resolve(lq, network) for lq, network in single])
+
+    def _super_resolve(self, lq: Tensor, network: Network) -> Tensor:
+        given = None
         if self.test_procedure == "official":
             network = OfficialChop(network)
             given = network.shared(lq) if self.self_ensemble else None
