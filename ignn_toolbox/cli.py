@@ -6,7 +6,6 @@ A command ``x`` lives in ``ignn_toolbox/commands/x.py`` and offers ``HELP`` and 
 """
 
 import argparse
-import difflib
 import gc
 import importlib
 import io
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .errors import describe
+from .files import did_you_mean
 from .text import shown
 from .version import __version__
 
@@ -69,8 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = argv[0]
     names = [command for command, _ in COMMANDS]
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"choose from {', '.join(names)}"
+        hint = did_you_mean(name, names)
         print(f"ignn: error: unknown command `{name}`; {hint}", file=sys.stderr)
         return 2
     return _guarded(name, argv[1:], owns_process)

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 from torch.nn.modules import module as hooks
 
-from .checkpoint import CheckpointError, load_weights, meta_of, misfits, own_weights
+from .checkpoint import CheckpointError, meta_of
 from .registry import MODELS, SCOPE
+from .weights import load_weights, misfits, own_weights
 
 _DEEPEST = 16
 _LARGEST = 2**36  # of a whole number; a memory budget in bytes is the largest that is meant

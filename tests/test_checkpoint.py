@@ -20,13 +20,9 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
-from ignn_toolbox.checkpoint import (
-    CheckpointError,
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-)
+from ignn_toolbox.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from ignn_toolbox.engine.checkpoint import training_checkpoints
+from ignn_toolbox.weights import load_weights
 
 _SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks/hostile_files.py"
 _TRIED = runpy.run_path(str(_SCRIPT))

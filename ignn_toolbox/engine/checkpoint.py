@@ -10,7 +10,7 @@ from ..checkpoint import load_checkpoint
 
 
 def training_checkpoints(work_dir: str | Path) -> list[Path]:
-    """The files that training wrote for resuming, the newest iteration first."""
+    """Return the files that training wrote for resuming, the newest iteration first."""
     numbered = {}
     for path in Path(work_dir).glob("iter_*.pth"):
         number = re.fullmatch(r"iter_(\d+)", path.stem)
@@ -20,10 +20,10 @@ def training_checkpoints(work_dir: str | Path) -> list[Path]:
 
 
 def use_safe_loading() -> None:
-    """Makes mmengine read local checkpoints through :func:`load_checkpoint` (``init_cfg`` too)."""
+    """Make mmengine read local checkpoints through `load_checkpoint` (``init_cfg`` too)."""
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_local, force=True)
 
 
 def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
-    """:func:`load_checkpoint` in the form that mmengine's loader table calls."""
+    """Read a checkpoint, in the form that mmengine's loader table calls."""
     return load_checkpoint(filename, map_location)

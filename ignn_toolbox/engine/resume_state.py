@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..checkpoint import CheckpointError, check_finite, own_weights
+from ..checkpoint import CheckpointError
+from ..weights import check_finite, own_weights
 
 _LARGEST = 2**62  # of a count
 _LIKE_PARAMETERS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer")

@@ -13,18 +13,12 @@ from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch.utils.data import DataLoader
 
-from ..checkpoint import (
-    CheckpointError,
-    check_finite,
-    load_checkpoint,
-    load_weights,
-    meta_of,
-    save_checkpoint,
-)
+from ..checkpoint import CheckpointError, load_checkpoint, meta_of, save_checkpoint
 from ..datasets.batch import pack_batch
 from ..files import remove_all_partial, write_bytes
 from ..stored_model import config_to_store, stored_metrics
 from ..version import __version__
+from ..weights import check_finite, load_weights
 from .checkpoint import training_checkpoints
 from .config import network_scale
 from .log import set_up

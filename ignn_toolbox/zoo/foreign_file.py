@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..checkpoint import CheckpointError, bare_name
+from ..checkpoint import CheckpointError
+from ..weights import bare_name
 
 _DEEPEST = 3  # dictionaries in dictionaries
 _MOST = 16  # places that are looked at

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from ..checkpoint import CheckpointError, load_checkpoint, load_weights
+from ..checkpoint import CheckpointError, load_checkpoint
 from ..engine.config import check_config, load_config, named_places
 from ..models.restorers import Restorer
 from ..registry import MODELS
 from ..stored_model import build_stored, config_to_store, stored_config, stored_metrics
+from ..weights import load_weights
 from .index import resolve
 from .paths import configs_dir
 

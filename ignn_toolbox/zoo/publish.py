@@ -6,14 +6,16 @@ from typing import Any
 
 import yaml
 
-from ..checkpoint import load_checkpoint, load_weights, meta_of, save_checkpoint
+from ..checkpoint import load_checkpoint, meta_of, save_checkpoint
 from ..engine.config import load_config
+from ..engine.resume import config_changes
 from ..evaluation.results import Results
 from ..files import sha256, write_bytes
 from ..models.restorers import Restorer
 from ..registry import MODELS
-from ..stored_model import stored_config, stored_metrics
+from ..stored_model import config_to_store, stored_config, stored_metrics
 from ..version import __version__
+from ..weights import load_weights
 from .card import model_card
 from .download import file_name
 from .index import bundled_configs, described
@@ -112,7 +114,7 @@ def _with_weights(
     meta = meta_of(content)
     weights.parent.mkdir(parents=True, exist_ok=True)
     kept = {
-        "config": stored_config(content, str(checkpoint)),
+        "config": _same_network(content, config, checkpoint),
         "scale": restorer.scale,
         "toolbox_version": __version__,
         "metrics": stored_metrics(content),
@@ -125,6 +127,20 @@ def _with_weights(
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": _count(meta, "iter"), "Seed": _count(meta, "seed")},
     }
+
+
+def _same_network(content: dict[str, Any], config: Path, checkpoint: Path) -> dict[str, Any]:
+    """The model's config, which the checkpoint must have been trained with.
+
+    What is published says what the checkout says, not what a file does.
+    """
+    own = config_to_store(load_config(config).model)
+    stored = stored_config(content, str(checkpoint))
+    before, now = ({"model": {"network": part.get("network")}} for part in (stored, own))
+    changes = "".join(f"\n  {change}" for change in config_changes(before, now))
+    if changes:
+        raise ValueError(f"{checkpoint} was trained with another network than {config}:{changes}")
+    return own
 
 
 def _count(meta: Mapping[str, Any], key: str) -> int | None:

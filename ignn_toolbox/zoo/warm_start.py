@@ -14,14 +14,9 @@ from mmengine.logging import print_log
 from mmengine.model import update_init_info
 from torch import Tensor, nn
 
-from ..checkpoint import (
-    CheckpointError,
-    bare_name,
-    check_finite,
-    load_checkpoint,
-    own_weights,
-)
+from ..checkpoint import CheckpointError, load_checkpoint
 from ..registry import WEIGHT_INITIALIZERS
+from ..weights import bare_name, check_finite, misfits, own_weights
 from .importers import read_foreign
 from .index import resolve
 
@@ -130,6 +125,9 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
             "network must be equal"
         )
     copied = {name: weights[name] for name in taken}
+    faults = misfits({name: own[name] for name in taken}, copied, source)
+    if faults is not None:  # numbers of another kind
+        raise faults
     check_finite(copied, source)
     network.load_state_dict(copied, strict=False)
     for index in result.identity:

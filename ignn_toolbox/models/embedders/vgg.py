@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...checkpoint import load_checkpoint, own_weights
+from ...checkpoint import load_checkpoint
 from ...registry import MODELS
+from ...weights import own_weights
 from ..layers import MeanShift
 from ..reach import Reach
 from .frozen import FrozenEmbedder
@@ -119,8 +120,9 @@ def _translate(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     }
     missing = {"conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"} - ours.keys()
     if missing:
+        found = ", ".join(ascii(name)[1:-1] for name in sorted(state)[:6])
         raise ValueError(
             f"{source} holds no VGG19: looked for features.0/features.2 (torchvision) or "
-            f"conv1_1/conv1_2 (channel-normalised), found {', '.join(sorted(state)[:6])} ..."
+            f"conv1_1/conv1_2 (channel-normalised), found {found} ..."
         )
     return ours
