@@ -7,6 +7,7 @@ is noticed; ``begun/N`` lies there while a process has picture ``N`` in its hand
 which pictures a process died. A part has one writer at a time.
 """
 
+import contextlib
 import json
 import os
 import zlib
@@ -57,7 +58,10 @@ class Stamp:
         now = Stamp.of(path)
         if now is None or now.size != self.size:
             return False
-        return now.mtime == self.mtime or self.crc32 == zlib.crc32(path.read_bytes())
+        try:
+            return now.mtime == self.mtime or self.crc32 == zlib.crc32(path.read_bytes())
+        except OSError:  # it cannot be read, or is a folder
+            return False
 
 
 @dataclass(frozen=True)
@@ -198,9 +202,10 @@ class Journal:
         """Return the pictures in some process's hands: how often each was so alone."""
         notes = {}
         for path in (self.folder / "begun").iterdir():
-            if path.name.isdecimal():
+            with contextlib.suppress(OSError, ValueError):  # it ends, or is no note
+                number = int(path.name)
                 text = path.read_text(errors="replace")[:3]
-                notes[int(path.name)] = int(text) if text.isdecimal() else 0
+                notes[number] = int(text) if text.isdecimal() else 0
         return notes
 
     def _path(self, part: int) -> Path:

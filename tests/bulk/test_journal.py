@@ -100,6 +100,8 @@ def test_a_stamp_notices_a_change_and_no_mere_touch(tmp_path):
     path.unlink()
     assert not stamp.fits(path)
     assert Stamp.of(path) is None
+    path.mkdir()
+    assert not Stamp(path.stat().st_size, 0, 1).fits(path)
 
 
 def test_pictures_in_hand_are_noted_until_they_end(journal):
@@ -108,6 +110,7 @@ def test_pictures_in_hand_are_noted_until_they_end(journal):
     assert journal.begun() == {0: 0, 2: 1}
     (journal.folder / "begun" / "2").write_bytes(b"\xffx")
     (journal.folder / "begun" / "notes.txt").write_text("5")
+    (journal.folder / "begun" / "1").symlink_to("gone")  # as if it ended just now
     assert journal.begun() == {0: 0, 2: 0}
     journal.end(0)
     journal.end(0)
