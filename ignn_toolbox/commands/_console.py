@@ -13,7 +13,7 @@ _WIDE = 10_000  # columns: where no terminal is, nothing is cut or wrapped
 
 def console() -> Console:
     """Return a console that prints what it is given: no markup, no emoji codes, no highlights."""
-    plain = {"markup": False, "emoji": False, "highlight": False}
+    plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
     here = Console(**plain)
     return here if here.is_terminal else Console(**plain, width=_WIDE)
 

@@ -26,7 +26,7 @@ def tensor_to_arrays(
         ValueError: Another shape, or as `checked_array`.
     """
     if pixels.layout != torch.strided or pixels.is_quantized or pixels.device.type == "meta":
-        kind = pixels.device if pixels.device.type == "meta" else pixels.layout
+        kind: object = pixels.device if pixels.device.type == "meta" else pixels.layout
         kind = pixels.dtype if pixels.is_quantized else kind
         raise TypeError(f"a tensor of the kind {kind} holds no plain pixels; make it dense first")
     batch = pixels if pixels.ndim == 4 else pixels[None]

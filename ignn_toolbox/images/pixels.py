@@ -60,7 +60,7 @@ def in_range(pixels: np.ndarray, value_range: tuple[float, float]) -> np.ndarray
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns ``(H, W, C)`` pixels as the EXIF ``orientation`` (1..8) asks viewers to."""
+    """Turn ``(H, W, C)`` pixels as the EXIF ``orientation`` (1..8) asks viewers to."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):
@@ -71,14 +71,14 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def to_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """uint8 of uint8 or uint16 pixels, rounded to the nearest."""
+    """Return uint8 or uint16 pixels as uint8, rounded to the nearest."""
     if pixels.dtype == np.uint16:
         return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     return pixels
 
 
 def as_rgb(pixels: np.ndarray) -> np.ndarray:
-    """8-bit RGB ``(H, W, 3)`` of any picture's pixels, without transparency."""
+    """Return any picture's pixels as 8-bit RGB ``(H, W, 3)``, without transparency."""
     pixels = to_8_bits(pixels)
     colour = pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, :1].repeat(3, 2)
     return np.array(colour)
@@ -116,7 +116,7 @@ def over_background(pixels: np.ndarray, background: tuple[int, int, int]) -> np.
 
 
 def fill_transparent(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Gives fully transparent pixels the colour of the nearest pixel that can be seen.
+    """Give fully transparent pixels the colour of the nearest pixel that can be seen.
 
     Whatever lies under them (often black) would else bleed into visible edges.
 

@@ -148,14 +148,14 @@ def _decode(data: bytes, depth: int, colour_type: int, has_key: bool) -> np.ndar
         pixels = np.array(image if image.mode == mode else image.convert(mode))
         return pixels if pixels.ndim == 3 else pixels[:, :, None]
     # Pillow reduces 16-bit colour to 8 bits.
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16:
+    deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if deep is None or deep.dtype != np.uint16:
         raise ValueError("its 16 bits a channel cannot be decoded")
-    if pixels.ndim == 2:
-        return pixels[:, :, None]
+    if deep.ndim == 2:
+        return deep[:, :, None]
     if colour_type == _GREY_ALPHA:
-        return np.ascontiguousarray(pixels[:, :, [0, 3]])
-    return cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+        return np.ascontiguousarray(deep[:, :, [0, 3]])
+    return cv2.cvtColor(deep, cv2.COLOR_BGRA2RGBA if deep.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
 def _keyed(pixels: np.ndarray, key: bytes, depth: int) -> np.ndarray:

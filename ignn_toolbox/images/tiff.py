@@ -107,7 +107,7 @@ class _Unlimited(TiffImagePlugin.TiffImageFile):
 
 def _only_page(file: tifffile.TiffFile) -> tuple[int, Any]:
     """Number and directory of the one page that is no preview and no mask."""
-    pages = list(islice(file.pages, _MOST_PAGES + 1))
+    pages: list[Any] = list(islice(file.pages, _MOST_PAGES + 1))
     full = [(number, page) for number, page in enumerate(pages) if not page.subfiletype & 0b101]
     if not full:
         raise ValueError("it holds no picture of full size")
@@ -272,7 +272,7 @@ def _interpreted(samples: np.ndarray, page: Any, notes: list[str]) -> np.ndarray
         notes.append("channels that are neither colour nor transparency were left behind")
     colour = samples[:, :, :colours]
     mask = None if alpha is None else samples[:, :, colours + alpha :][:, :, :1]
-    if mask is not None and kinds[alpha] == _ASSOCIATED:
+    if mask is not None and alpha is not None and kinds[alpha] == _ASSOCIATED:
         colour = divided_by_alpha(colour, mask)
     if page.photometric == _WHITE_IS_ZERO:
         colour = np.iinfo(samples.dtype).max - colour
