@@ -82,10 +82,7 @@ def imresize_uint8(
     if x.dtype != torch.uint8:
         raise TypeError(f"imresize_uint8 needs uint8 images, got {x.dtype}; use imresize")
     height, width = _output_size(x, scale, size, border)
-    for axis in _passes(x.shape, height, width, scale):
-        resized = _resize_axis(x.double(), *axis, border)
-        x = resized.add_(0.5).floor_().clamp_(0, 255).to(torch.uint8)
-    return x
+    return _imresize_uint8_operator(x, height, width, scale, border)
 
 
 def cubic(x: Tensor) -> Tensor:
@@ -189,6 +186,13 @@ def _kernel_cpu(x: Tensor, height: int, width: int, scale: float | None, border:
     return x.contiguous()
 
 
+def _kernel_uint8(x: Tensor, height: int, width: int, scale: float | None, border: str) -> Tensor:
+    for axis in _passes(x.shape, height, width, scale):
+        resized = _resize_axis(x.double(), *axis, border)
+        x = resized.add_(0.5).floor_().clamp_(0, 255).to(torch.uint8)
+    return x.contiguous()
+
+
 def _kernel_backward(
     grad: Tensor, height: int, width: int, scale: float | None, border: str
 ) -> Tensor:
@@ -233,3 +237,8 @@ imresize_operator = define(
     _save,
 )
 implement(imresize_operator, _kernel_cpu, "CPU")
+_imresize_uint8_operator = define(
+    "imresize_uint8(Tensor x, SymInt height, SymInt width, float? scale, str border) -> Tensor",
+    _kernel_uint8,
+    _fake,
+)

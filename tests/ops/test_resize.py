@@ -159,3 +159,12 @@ def test_gradient() -> None:
 def test_errors(error: type[Exception], message: str, call) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_8_bits_are_planned_without_values():
+    from torch._subclasses import FakeTensorMode
+
+    with FakeTensorMode() as mode:  # as the planning of memory does
+        x = mode.from_tensor(torch.zeros(1, 3, 5, 7, dtype=torch.uint8))
+        assert imresize_uint8(x, 2).shape == (1, 3, 10, 14)
+    assert imresize_uint8(torch.full((1, 3, 5, 7), 9, dtype=torch.uint8), 2).eq(9).all()
