@@ -129,6 +129,12 @@ _EXPLAINED = {
         "of a decoder's, a file cut short that was read without a word, much time or memory. "
         "Command: `python benchmarks/fuzz_pictures.py --out benchmarks/results/fuzz_pictures.csv`."
     ),
+    "fuzz_configs": (
+        "A sound config of a small training is damaged in its text, its values or the options "
+        "given with it, and trained or tested with. It must end well or be refused in one line; "
+        "`stumbled` says of how many lines name a place in the code rather than in the config. "
+        "Command: `python benchmarks/fuzz_configs.py --out benchmarks/results/fuzz_configs.csv`."
+    ),
     "fuzz_journal": (
         "Journals of bulk runs, damaged by seeded rules; then the same command again. `went on`: "
         "all outputs right, none written anew; `refused`: it says that `run.json` is damaged or of "

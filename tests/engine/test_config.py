@@ -63,9 +63,11 @@ VALUES = {
     "randomness.seed=-1": "randomness.seed must lie in 0..4294967295, got -1",
     "randomness.deterministic=maybe": "randomness.deterministic must be true or false",
     "train_dataloader.num_workers=two": "num_workers must be a whole number, got 'two'",
+    "train_dataloader.batch_size=[1]": "train_dataloader.batch_size must be a whole number",
     "train_dataloader.dataset=5": "train_dataloader.dataset must be dict(type=...), got 5",
     "train_dataloader.dataset.pipeline=5": "train_dataloader.dataset.pipeline must be a list",
     "train_dataloader.dataset.pipeline=[5]": "dataset.pipeline[0] must be dict(type=...), got 5",
+    "train_dataloader.dataset.pipeline=[None]": "pipeline[0] must be dict(type=...), got None",
     "train_dataloader=[]": "train_dataloader is empty",
     "val_evaluator=[]": "val_evaluator is empty",
     "train_cfg.max_iters=2k": "train_cfg.max_iters must be a whole number, got '2k'",
@@ -227,6 +229,15 @@ def test_brackets_and_dict_calls_are_read_as_python() -> None:
     for text in ("a=[/x/y]", "a=dict(1)", "a=[f(x)]", "a={1:", "a=dict(**b)"):
         with pytest.raises(ValueError, match="option a: .* cannot be read as a Python value"):
             parse_options([text])
+
+
+def test_items_of_lists_are_replaced_or_merged(config_file: Path) -> None:
+    words = ["model.network.rgb_mean=[1, 2, 3]", "model.network.rgb_mean.1=0.5"]
+    words += ["train_dataloader.dataset.pipeline.1.prob=0.25"]
+    config = load_config(config_file, parse_options(words))
+    assert config.model.network.rgb_mean == [1, 0.5, 3]
+    assert config.train_dataloader.dataset.pipeline[1].prob == 0.25
+    assert config.train_dataloader.dataset.pipeline[1].type == "RandomFlip"
 
 
 def test_an_option_for_a_flag_means_what_it_says(config_file: Path) -> None:

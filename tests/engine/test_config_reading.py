@@ -157,7 +157,8 @@ def test_bases_that_build_on_a_common_one_stand_side_by_side(tmp_path: Path) -> 
 def test_helper_functions_modules_and_the_own_path_are_at_hand(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
-        "import math\nfrom pathlib import Path\n_folder = str(Path(__file__).parent)\n"
+        "import math\nfrom math import pi, inf as much\nfrom pathlib import Path\n"
+        "_folder = str(Path(__file__).parent)\n"
         "def double(x): return 2 * x\nbatch_size = double(math.floor(4.5))\n"
     )
     config = load_config(file)

@@ -169,11 +169,18 @@ _TAKEN_BY_MMENGINE: dict[Registry, dict[str, Any]] = {
     },
     PARAM_SCHEDULERS: {"convert_to_iter_based": bool},
 }
+# What mmengine takes for a loader, and what torch does not annotate in all of its versions.
 _DATALOADER_EXTRAS = {
     "batch_sampler": dict | None,
+    "batch_size": int,
     "collate_fn": Any,
+    "drop_last": bool,
     "num_batch_per_epoch": int | None,
     "num_workers": int,
+    "persistent_workers": bool,
+    "pin_memory": bool,
+    "prefetch_factor": int | None,
+    "timeout": float,
     "worker_init_fn": Any,
 }
 
@@ -201,7 +208,7 @@ def check_config(config: Mapping[str, Any]) -> None:
         for place, loader in _some(config.get(key), key):
             if not isinstance(loader, Mapping) or loader.get("dataset") is None:
                 raise ValueError(f"{place} must be dict(dataset=dict(type=...), ...)")
-            types = parameter_types(DataLoader.__init__) | _DATALOADER_EXTRAS
+            types = _accepted(DataLoader)[0] | _DATALOADER_EXTRAS
             _check_values(loader, types, place)
             _check_children(loader, DATASETS, place)
     for key, registry in _COMPONENTS.items():
@@ -283,6 +290,8 @@ def _check_children(node: Mapping[str, Any], registry: Registry, place: str) -> 
         inside = f"{place}.{key}"
         if key in _MANY:
             for each, item in _each(value, inside):
+                if item is None:
+                    raise ValueError(f"{each} must be dict(type=...), got None")
                 _check_component(item, _MANY[key], each)
         elif key in _ONE and not (key == "init_cfg" and isinstance(value, list)):
             _check_component(value, _ONE[key], inside)

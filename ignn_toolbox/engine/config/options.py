@@ -2,7 +2,7 @@
 
 import ast
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -36,7 +36,10 @@ def apply_options(config: Config, options: Mapping[str, Any]) -> None:
         ValueError: A key leads through something that has no parts; names the option.
     """
     for key, value in options.items():
-        _check_way(config, key)
+        items = _list_of(config, key)
+        if items is not None and not isinstance(value, Mapping):
+            items[int(key.rpartition(".")[2])] = copy.deepcopy(value)
+            continue
         try:
             config.merge_from_dict({key: copy.deepcopy(value)})
         except Exception as error:
@@ -81,21 +84,26 @@ def _read(node: ast.expr, inside: bool) -> Any:
     return ast.literal_eval(node)
 
 
-def _check_way(config: Config, key: str) -> None:
-    """Raises where a part of a key, before its last, is there and can hold nothing."""
+def _list_of(config: Config, key: str) -> list | None:
+    """The list that a key names an item of; None where it names something else.
+
+    Raises:
+        ValueError: A part of the key, before its last, is there and can hold nothing.
+    """
     node: Any = config
-    *way, last = key.split(".")
-    for depth, part in enumerate([*way, last]):
-        place = ".".join(key.split(".")[:depth])
-        if isinstance(node, Sequence) and not isinstance(node, str):
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        place = ".".join(parts[:depth])
+        if isinstance(node, list | tuple):
             if not part.isdigit() or int(part) >= len(node):
                 raise ValueError(
                     f"option {key}: {place} is a list of {len(node)}; number its items from 0"
                 )
+            if depth == len(parts) - 1:
+                return node if isinstance(node, list) else None
             node = node[int(part)]
         elif depth and node is not None and not hasattr(node, "items"):
             raise ValueError(f"option {key}: {place} is {node!r} and has no parts")
         else:
             node = node.get(part) if node is not None else None
-        if depth == len(way):
-            return
+    return None

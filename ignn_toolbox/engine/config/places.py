@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ...errors import describe, frames, says_it_all
+from ...errors import frames, says_it_all
 
 # Functions of mmengine and of our runner that build from a config, and the name they have for it.
 _BUILDERS = {
@@ -48,10 +48,11 @@ def named_places(config: Mapping[str, Any] | Config) -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """What an error says, without our own lines: the config's is the one to look at."""
-    if isinstance(error, ValueError | TypeError) and str(error):
-        return str(error).splitlines()[0]
-    return describe(error.with_traceback(None))
+    """What an error says, without lines of code: the config's place is the one to look at."""
+    first = (str(error).splitlines() or [""])[0]
+    if isinstance(error, ValueError | TypeError) and first:
+        return first
+    return f"{type(error).__name__}: {first}".rstrip(": ")
 
 
 def _built(error: BaseException) -> list[Mapping[str, Any]]:

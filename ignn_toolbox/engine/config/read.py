@@ -110,11 +110,13 @@ def _merged(tree: ast.Module, path: Path, bases: Source) -> Source:
         exec(compile(ast.Module(body, tree.type_ignores), str(path), "exec"), space)
     except (Exception, SystemExit) as error:
         raise _unreadable(path, *_where_and_why(error, path)) from error
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    imported = {alias.asname or alias.name for node in imports for alias in node.names}
     own = {
         name: copy.deepcopy(value)  # it may be a part of a base
         for name, value in space.items()
         if not name.startswith("__")
-        and name != "_base_"
+        and name not in {"_base_", *imported}
         and not callable(value)
         and not isinstance(value, ModuleType)
     }
