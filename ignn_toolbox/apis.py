@@ -1,6 +1,7 @@
 """The few names a script needs; they stay as they are from release to release."""
 
 from .evaluation import Evaluation, evaluate
+from .models.spec import Given
 from .restore import SRInferencer
 from .zoo import list_models
 from .zoo.importers import import_checkpoint
@@ -8,6 +9,7 @@ from .zoo.loading import init_model
 
 __all__ = [
     "Evaluation",
+    "Given",
     "SRInferencer",
     "evaluate",
     "import_checkpoint",

@@ -16,6 +16,7 @@ def arguments(function):
 def test_public_names():
     assert set(apis.__all__) == {
         "Evaluation",
+        "Given",
         "SRInferencer",
         "evaluate",
         "import_checkpoint",
