@@ -3,6 +3,7 @@
 import bisect
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,6 +60,7 @@ class TilePlanner:
     def __init__(self, network: Network, mode: TileMode = "exact") -> None:
         self._network = network
         self._mode = mode
+        self._lock = threading.RLock()  # fake tensors of two plans must not meet
         self._whole = functools.lru_cache(64)(self._run_whole)
         self._tiles = functools.lru_cache(64)(self._run_tiled)
 
@@ -87,9 +89,10 @@ class TilePlanner:
         Returns:
             The plan; its peak exceeds ``memory`` only if that of the smallest tile does.
         """
-        if self.fits_whole(height, width, memory):
-            return TilePlan(None, memory)
-        return self.choose_tile(height, width, memory, host_memory)
+        with self._lock:
+            if self.fits_whole(height, width, memory):
+                return TilePlan(None, memory)
+            return self.choose_tile(height, width, memory, host_memory)
 
     def fits_whole(self, height: int, width: int, memory: int) -> bool:
         """Whether a picture can be restored in one piece."""
@@ -110,12 +113,14 @@ class TilePlanner:
         def peak(side: int) -> int:
             return self.plan_tile(height, width, side, host_memory).peak
 
-        fitting = bisect.bisect_right(sides, memory, key=peak)
+        with self._lock:
+            fitting = bisect.bisect_right(sides, memory, key=peak)
         return self.plan_tile(height, width, sides[max(0, fitting - 1)], host_memory)
 
     def plan_tile(self, height: int, width: int, tile: int, host_memory: int) -> TilePlan:
         """The plan of a given tile."""
-        peak, stored = self._tiles(height, width, tile)
+        with self._lock:
+            peak, stored = self._tiles(height, width, tile)
         in_memory = stored <= host_memory // 4
         return TilePlan(tile, peak + stored if in_memory else peak, stored, in_memory)
 

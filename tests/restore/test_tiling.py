@@ -1,5 +1,7 @@
 """A picture in tiles is the picture as a whole."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -224,3 +226,21 @@ def test_progress_counts_all_passes():
         assert told == sorted(told)
         assert told[-1] == 1
         assert 1 / 3 in told
+
+
+@pytest.mark.slow
+def test_two_threads_share_one_inferencer():
+    """Both plan a size that was never planned, again and again."""
+    restore = TiledRestorer(network := network_of("EDSR", "GraphAgg", 2), network)
+    restore.planner.fits_whole = lambda *_: False
+    restore.report = lambda message: None
+
+    def tiled(side):
+        lq = torch.rand(1, 3, side, 40, generator=torch.Generator().manual_seed(side))
+        with torch.inference_mode():
+            return restore(lq), network(lq)
+
+    for turn in range(2):
+        with ThreadPoolExecutor(2) as pool:
+            for made, wanted in pool.map(tiled, [40 + 2 * turn, 41 + 2 * turn]):
+                torch.testing.assert_close(made, wanted, rtol=0, atol=1e-5)
