@@ -72,7 +72,7 @@ class PatchForm(nn.Module):
         if isinstance(own.embedder, FrozenEmbedder):
             own.embedder.init_weights()  # else its first call, the traced one, would read them
         self.own = own
-        self.scales = own.scales
+        self.scales, self.hr_channels = own.scales, own.hr_channels
         self.shrink_weights = patches.shrink_weights(own.scale)
 
     def forward(self, features: Tensor, image: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -160,7 +160,7 @@ class NonLocalForm(nn.Module):
         own: The aggregator, whose layers are used.
     """
 
-    scales = (1,)
+    scales, hr_channels = (1,), 0
 
     def __init__(self, own: NonLocal) -> None:
         super().__init__()
