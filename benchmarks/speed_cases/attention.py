@@ -43,8 +43,14 @@ def attention_cases() -> list[Case]:
     """CSNLN's cell at x2 and x4, PA-EDSR, and the whole networks' peaks."""
     return [
         _case("csnln_x2_cell_96", {**CSNLN, "scale": 2, "depth": 1}, 96, _TIME, _AS_PUBLISHED),
-        _case("csnln_x4_cell_48", {**CSNLN, "scale": 4, "depth": 1}, 48, _TIME, _AS_PUBLISHED),
-        _case("pa_edsr_x2_96", {**PA_EDSR, "scale": 2}, 96, _TIME, _AS_PUBLISHED, _peak(700, 450)),
+        _case("csnln_x4_cell_48", {**CSNLN, "scale": 4, "depth": 1}, 48, _TIME),
+        _case(
+            "pa_edsr_x2_96",
+            {**PA_EDSR, "scale": 2},
+            96,
+            _TIME,
+            _peak(700, 450, "3,987 MiB of the process"),
+        ),
         _case("csnln_tiny_x2_96", {**CSNLN_TINY, "scale": 2}, 96, _TIME, _AS_PUBLISHED),
         _case("pa_edsr_tiny_x2_96", {**PA_EDSR_TINY, "scale": 2}, 96, _TIME, _AS_PUBLISHED),
         _case(

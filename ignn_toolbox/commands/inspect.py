@@ -7,6 +7,7 @@ HELP = "draw a patch's neighbours and their weights, feature maps, or how a pict
 EXAMPLES = """examples:
   ignn inspect house.png --at 120,80                     # a query and its k neighbours (Figure 1)
   ignn inspect house.png --at 120,80 --model ignn_tiny_x2 -o query.pdf
+  ignn inspect house.png --at 120,80 --model csnln_x2 --checkpoint csnln_x2.pth  # its attentions
   ignn inspect house.png --features                      # around GraphAgg, AdaPN or not (Figure 5)
   ignn inspect house.png --recurrence                    # where the picture repeats itself
 The picture is the network's input; x counts columns and y rows, from 0 at the top left.
@@ -17,7 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="picture to look into")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--at", metavar="X,Y", help="draw the neighbours of the patch at this pixel")
+    what.add_argument(
+        "--at",
+        metavar="X,Y",
+        help="draw what the patch at this pixel finds: neighbours, or attention's weights",
+    )
     what.add_argument("--features", action="store_true", help="draw the features around GraphAgg")
     what.add_argument("--recurrence", action="store_true", help="draw the recurrence map")
     parser.add_argument(
@@ -49,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
 def _figure(args: argparse.Namespace, image):  # type: ignore[no-untyped-def]
     from ..evaluation.recurrence import recurrence_map
     from ..visualization import figures
-    from ..visualization.inspection import feature_maps, look_up
+    from ..visualization.attention import attended_from
+    from ..visualization.inspection import feature_maps, has_graph, look_up
     from ..zoo.loading import init_model
 
     if args.recurrence:
@@ -58,6 +64,13 @@ def _figure(args: argparse.Namespace, image):  # type: ignore[no-untyped-def]
     network = init_model(args.model, args.checkpoint).network
     if place is None:
         return figures.draw_features(feature_maps(network, image))
+    if not has_graph(network):
+        attentions = attended_from(network, image, *place)
+        for attention in attentions:
+            for number, row, col, weight in attention.strongest(5):
+                size = "x".join(map(str, attention.maps[number].shape[::-1]))
+                print(f"{attention.name}: weight {weight:.4f} at {col},{row} of {size}")
+        return figures.draw_attention(image, attentions)
     query = look_up(network, image, *place)
     for rank, (top, left, side) in enumerate(query.taken, 1):
         print(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..files import write_bytes
+from .attention import Attended
 from .inspection import Query
 
 FORMATS = (".png", ".pdf")
@@ -43,6 +44,40 @@ def draw_query(query: Query) -> Figure:
     for rank, colour in enumerate(colours):
         title = f"w = {query.weights[rank]:.3f}\nD = {query.distances[rank]:.3g}"
         _show(axes[rank + 1], _crop(query.image, query.taken[rank]), title, colour)
+    return figure
+
+
+def draw_attention(image: np.ndarray, attentions: Sequence[Attended]) -> Figure:
+    """An image with the query's pixel, and beside it the weights of each attention.
+
+    A row each; maps of smaller scales are drawn as large as the image. Grey is logarithmic, over
+    four powers of ten below the attention's largest weight.
+    """
+    columns = 1 + max(len(a.maps) for a in attentions)
+    size = 3 * columns, 3.2 * len(attentions)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(attentions), columns, squeeze=False)
+    height, width = image.shape[:2]
+    for row, attention in zip(axes, attentions, strict=True):
+        _show(row[0], image, attention.name)
+        scale = attention.scale
+        row[0].plot(attention.place[1] / scale, attention.place[0] / scale, "+", color=_QUERY)
+        most = max(float(weights.max()) for weights in attention.maps)
+        for axis, weights in zip(row[1:], attention.maps, strict=False):
+            logarithm = np.log10(np.maximum(weights, most * 1e-4))
+            title = f"{weights.shape[1]}x{weights.shape[0]}, sum {weights.sum():.3f}"
+            extent = (0, width, height, 0)
+            _show(
+                axis,
+                logarithm,
+                title,
+                cmap="magma",
+                extent=extent,
+                vmin=np.log10(most) - 4,
+                vmax=np.log10(most),
+            )
+        for axis in row[1 + len(attention.maps) :]:
+            axis.set_axis_off()
     return figure
 
 

@@ -122,6 +122,11 @@ def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]
     return {name: value[0].mean(0).numpy() for name, value in shown.items()}
 
 
+def has_graph(network: nn.Module) -> bool:
+    """Whether a network has a patch graph, see `look_up`."""
+    return any(isinstance(module, PatchAggregator | PatchAverage) for module in network.modules())
+
+
 def _graph_owner(network: nn.Module) -> PatchAggregator | PatchAverage:
     for module in network.modules():
         if isinstance(module, PatchAggregator | PatchAverage):

@@ -73,6 +73,15 @@ class NonLocal(Aggregator):
         """Attend; see `Attention.attend`."""
         return self._attend(features, *prepared)
 
+    def weights_from(self, features: Tensor, row: int, col: int) -> list[Tensor]:
+        """The weights of all keys for one pixel's query, to look at: one map ``(h, w)``."""
+        keys = self.block.phi(features)
+        if self.sub_sample:
+            keys = F.max_pool2d(keys, 2)
+        query = self.block.theta(features)[:, :, row : row + 1, col : col + 1]
+        products = F.conv2d(keys, query)[0, 0] * self.scale
+        return [products.flatten().softmax(0).view_as(products)]
+
     def _compared(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values."""
         keys, values = self.block.phi(features), self.block.g(features)

@@ -128,6 +128,29 @@ class PatchAttention(Aggregator):
         )
         return out.permute(0, 3, 1, 2).to(features.dtype)
 
+    def weights_from(self, features: Tensor, row: int, col: int) -> list[Tensor]:
+        """The weights of all keys for one query, to look at.
+
+        Args:
+            features: ``(1, C, H, W)``.
+            row: Of the pixel that the query's patch lies around.
+            col: Its column.
+
+        Returns:
+            A map ``(h, w)`` for each of `searched_sizes`; all sum to 1.
+        """
+        around = self.size // 2
+        queries = F.pad(self.match_queries(features), (around,) * 4)
+        query = queries[:, :, row : row + self.size, col : col + self.size]
+        scores = []
+        for number, (rows, _) in enumerate(self.searched_sizes(*features.shape[-2:])):
+            key, _ = self.searched(features, number, slice(0, rows))
+            products = F.conv2d(key, query, padding=around)
+            scores.append((products * self._gain(_squares(key)))[0, 0])
+        weights = torch.cat([score.flatten() for score in scores]).softmax(0)
+        parts = weights.split([score.numel() for score in scores])
+        return [part.view_as(score) for part, score in zip(parts, scores, strict=True)]
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
