@@ -11,13 +11,12 @@ and a cell of the fold is a sum over the nine queries whose blocks reach it,
     O[p] = sum over m of B[p, m] V[m],    B[p, m] = sum over d of A[p + d, m + d],
 
 so that both are plain matrix products beside a sum along common diagonals: a ninth of the
-multiplications of the patches' products. Queries go through row by row, three rows being there at a
+multiplications of the patches' products. Queries go through row by row, few rows being there at a
 time. Sums along diagonals are their own adjoint, and gradients go the same way back.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -108,7 +107,7 @@ class _Diagonals:
 
     def __init__(self, grids: Sequence[int], size: int) -> None:
         self._size = size
-        self._rows: deque[Tensor | None] = deque([None, None], maxlen=3)
+        self._rows: tuple[Tensor | None, Tensor | None] = None, None
         self._grids = list(zip(grids[::2], grids[1::2], strict=True))
 
     def push(self, row: Tensor | None) -> Tensor | None:
@@ -118,8 +117,10 @@ class _Diagonals:
         """
         if self._size == 1:
             return row
-        self._rows.append(None if row is None else _along_rows(row))
-        above, own, below = self._rows
+        above, own = self._rows
+        below = None if row is None else _along_rows(row)
+        del row  # a row is large: as few as possible at a time
+        self._rows = own, below
         return None if own is None else self._across_rows(above, own, below)
 
     def _across_rows(self, above: Tensor | None, own: Tensor, below: Tensor | None) -> Tensor:
@@ -163,11 +164,9 @@ def _attend(
         scores, weights, done = _Diagonals(grids, size), _Diagonals(grids, size), 0
         for row in range(height + size - 1):
             score = scores.push(queries[:, row, columns] @ across if row < height else None)
-            weight = None
             if score is not None:
-                weight = torch.softmax(torch.addcmul(gaps, score, gain, out=score), -1)
-            del score
-            summed = weights.push(weight)
+                score = torch.softmax(torch.addcmul(gaps, score, gain, out=score), -1)
+            summed = weights.push(score)
             if summed is not None:
                 out[:, done, own] = summed[:, inside] @ values
                 done += 1

@@ -87,6 +87,6 @@ _RULES = {
     "patch_statistics": _patch_statistics,
     "fold_neighbors": _fold_neighbors,
     "fold_neighbors_backward": _fold_neighbors_backward,
-    "attend_patches": lambda args, out: _attention(args, together=8),
-    "attend_patches_backward": lambda args, out: _attention(args[1:], together=16),
+    "attend_patches": lambda args, out: _attention(args, together=7),
+    "attend_patches_backward": lambda args, out: _attention(args[1:], together=14),
 }

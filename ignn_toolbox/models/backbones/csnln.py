@@ -83,7 +83,9 @@ class MutualFusion(Part):
     def _projected(self, own: Tensor, other: Tensor) -> Tensor:
         assert self.encode is not None
         lacking = other - own
-        return own + (self.encode(lacking) + lacking)
+        projected = self.encode(lacking)
+        projected += lacking
+        return projected.add_(own)
 
     def _concatenated(self, own: Tensor, other: Tensor) -> Tensor:
         assert self.encode is not None
