@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
 RESULTS = REPOSITORY / "benchmarks" / "results"
 _SHOWN_ALONE = (
+    "attention_figures",
     "data",
     "hostile_files",
     "ladder_recipes",
