@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .operators import define
-from .precision import exact_float32
+from .precision import exactly
 
 _ROW = 4 * 2**20  # bytes of one row of queries times all keys that fit the cache with a few others
 _LEAST_WIDE = 8  # queries; narrower strips would compute more around themselves than inside
@@ -70,8 +70,7 @@ def attend_patches(
     """
     if torch.compiler.is_exporting():
         return _attend_plainly(queries, keys, values, gain, grids, size)
-    with exact_float32(queries.device):
-        return _ATTEND(queries, keys, values, gain, list(grids), size)
+    return _ATTEND(queries, keys, values, gain, list(grids), size)
 
 
 def row_bytes(queries: Sequence[int], keys: int, size: int, itemsize: int) -> int:
@@ -257,20 +256,19 @@ def _save(ctx: Any, inputs: tuple, output: Tensor) -> None:
 
 
 def _gradient(ctx: Any, grad: Tensor) -> tuple:
-    with exact_float32(grad.device):
-        return (*_BACKWARD(grad, *ctx.saved_tensors, ctx.grids, ctx.size), None, None)
+    return (*_BACKWARD(grad, *ctx.saved_tensors, ctx.grids, ctx.size), None, None)
 
 
 _BACKWARD = define(
     "attend_patches_backward(Tensor grad, Tensor queries, Tensor keys, Tensor values, Tensor gain, "
     "SymInt[] grids, int size) -> (Tensor, Tensor, Tensor, Tensor)",
-    _attend_backward,
+    exactly(_attend_backward),
     _backward_fake,
 )
 _ATTEND = define(
     "attend_patches(Tensor queries, Tensor keys, Tensor values, Tensor gain, SymInt[] grids, "
     "int size) -> Tensor",
-    _attend,
+    exactly(_attend),
     _attend_fake,
     _gradient,
     _save,

@@ -177,3 +177,27 @@ def test_one_compiled_program_serves_every_size():
             torch._dynamo.maybe_mark_dynamic(image, (2, 3))
             torch.testing.assert_close(compiled(image), network(image), rtol=1e-4, atol=1e-5)
     assert counter.frame_count == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", ["low", None])
+def test_a_training_pass_is_one_graph(memory):
+    """Without a break, and with the same gradients."""
+    graph = {"type": "GraphAgg", "channels": 4, "scale": 2, "embedder": CNN, "window": 4}
+    torch.manual_seed(0)
+    network = MODELS.build(
+        {
+            "type": "EDSR",
+            "scale": 2,
+            "channels": 4,
+            "num_blocks": 2,
+            "aggregator": graph | {"memory": memory},
+        }
+    ).train()
+    image, gradients = torch.rand(2, 3, 24, 26), []
+    for call in (network, torch.compile(network, backend="aot_eager", fullgraph=True)):
+        network.zero_grad()
+        call(image).square().mean().backward()
+        gradients.append([p.grad.clone() for p in network.parameters() if p.requires_grad])
+    for eager, compiled in zip(*gradients, strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=1e-4, atol=1e-6)

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from ignn_toolbox.models import GraphAgg
-from ignn_toolbox.ops import Search, exact_float32, search
+from ignn_toolbox.ops import Search, exact_float32, precision, search
+
+CPU = torch.device("cpu")
 
 
 def switches():
@@ -57,19 +59,45 @@ def test_embedders_convolve_exactly(train):
 @pytest.mark.usefixtures("_shortened")
 def test_switches_come_back_also_after_an_error():
     before = switches()
-    with exact_float32("cpu"), exact_float32("cpu"):
+    with exact_float32(CPU), exact_float32(CPU):
         assert switches() == ["ieee"] * 4
     assert switches() == before
-    with pytest.raises(KeyError), exact_float32("cpu"):
+    with pytest.raises(KeyError), exact_float32(CPU):
         raise KeyError
     assert switches() == before
 
 
 def test_autocast_ends_inside():
-    with torch.autocast("cpu", dtype=torch.bfloat16), exact_float32("cpu"):
+    with torch.autocast("cpu", dtype=torch.bfloat16), exact_float32(CPU):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
 
 
 def test_devices_without_autocast_are_served():
-    with exact_float32("meta"):
+    with exact_float32(torch.device("meta")):
         assert torch.zeros(2, device="meta").dtype == torch.float32
+
+
+@pytest.mark.slow
+def test_compiled_convolutions_are_exact_too():
+    from torch._dynamo.testing import CompileCounterWithBackend
+
+    module = GraphAgg(4, 2, {"type": "CNNEmbedder", "channels": 4})
+    counter = CompileCounterWithBackend("eager")
+    maps = torch.rand(1, 4, 24, 24), torch.rand(1, 3, 24, 24)
+    compiled = torch.compile(module, backend=counter, fullgraph=True)(*maps)
+    names = [str(node.target) for node in counter.graphs[0].graph.nodes]
+    assert names.count("ignn_toolbox.exact_conv2d.default") == 2 * 2  # layers times images
+    for ours, theirs in zip(compiled, module(*maps), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("stride", [1, (2, 1)])
+def test_exact_convolution_is_a_convolution(stride):
+    conv = torch.nn.Conv2d(2, 4, 3, stride, padding=(1, 0), dilation=2, groups=2).double()
+    x = torch.randn(2, 2, 9, 8, dtype=torch.double, requires_grad=True)
+    ours = precision._conv2d(x, conv.weight, conv.bias, stride, (1, 0), 2, 2)
+    torch.testing.assert_close(ours, conv(x))
+    arguments = (x, conv.weight, conv.bias)
+    assert torch.autograd.gradcheck(
+        lambda *a: precision._conv2d(*a, stride, (1, 0), 2, 2), arguments, fast_mode=True
+    )
