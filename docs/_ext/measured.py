@@ -141,6 +141,11 @@ _EXPLAINED = {
         "another run; `left failed`: `--retry-failed` brought them back; `wrong`: anything else. "
         "Command: `python benchmarks/fuzz_journal.py --out benchmarks/results/fuzz_journal.csv`."
     ),
+    "kernel_counts": (
+        "Launches of a step on a GPU, forward and backward, or of a picture, and copies between "
+        "host and device from the second call on; counted on a pretend device, no GPU was used. "
+        "Command: `python benchmarks/kernel_counts.py --out benchmarks/results/kernel_counts.csv`."
+    ),
     "hostile_files": (
         "Checkpoints that want to run code: files of each kind, how many were refused, and in how "
         "many anything ran. Command: "

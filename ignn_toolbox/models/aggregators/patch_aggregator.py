@@ -48,9 +48,10 @@ class EdgeNet(nn.Module):
         self.tail = nn.Conv2d(hidden, 1, 1)
 
     def forward(self, label: Tensor) -> Tensor:
-        """``(N, D, H, W) -> (N, 1, H, W)``; without gradient in strips that stay in cache."""
+        """``(N, D, H, W) -> (N, 1, H, W)``; in strips for a CPU's cache if without gradient."""
         label = label.to(self.head.weight.dtype)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        on_cpu = label.device.type == "cpu"
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not on_cpu:
             return self._score(label)
         rows = max(1, _STRIP // label[:, :, 0].numel())
         return torch.cat([self._score(strip) for strip in label.split(rows, dim=2)], dim=2)
