@@ -5,6 +5,9 @@ and no memory; mixing devices raises, and so does reading a value on the host. A
 counts what would be launched on the device, also inside the toolbox's own operators, whose kernels
 for any device it runs, and copies to and from the host.
 
+torch's gradients know the devices that there were when the first one was computed, and a device
+cannot be taken back: use it in a process of its own, before anything else.
+
 What torch's fake tensors cannot do is done for them here: tables that the operators keep on a
 device are made on the CPU, outside of all this, and counted as a copy when they are new.
 """

@@ -114,9 +114,8 @@ class InScaleAttention(PatchAttention):
 
 def reduced(x: Tensor, scale: int) -> Tensor:
     """Bilinear reduction without smoothing: the middle pixel of each cell, or the middle four."""
-    cells = F.pixel_unshuffle(x, scale).unflatten(1, (x.shape[1], scale**2))
+    cells = F.pixel_unshuffle(x, scale).unflatten(1, (x.shape[1], scale, scale))
+    middle = scale // 2
     if scale % 2:
-        return cells[:, :, scale**2 // 2]
-    before = (scale // 2 - 1) * (scale + 1)
-    middle = [before, before + 1, before + scale, before + scale + 1]
-    return cells[:, :, middle].mean(2)
+        return cells[:, :, middle, middle]
+    return cells[:, :, middle - 1 : middle + 1, middle - 1 : middle + 1].mean((2, 3))
