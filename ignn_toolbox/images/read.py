@@ -24,6 +24,7 @@ MAX_PIXELS = 100_000_000
 
 _KINDS = ", ".join(("PNG", "JPEG", "WebP", "TIFF", "BMP"))
 _BYTES_A_PIXEL = 16  # more than any sound file needs
+_LONGEST_SIDE = 1_000_000  # libpng's; decoders pay for every row
 _MOST_BESIDE = 2**27  # of profiles, text, previews
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
@@ -139,6 +140,8 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     def admit(width: int, height: int) -> None:
         if width < 1 or height < 1:
             raise ValueError(f"its size is {width}x{height}")
+        if max(width, height) > _LONGEST_SIDE:
+            raise PictureError(f"has {width}x{height} pixels; a side may have {_LONGEST_SIDE:,}")
         if width * height > max_pixels:
             error = TooLargeError(
                 f"has {width}x{height} = {width * height:,} pixels, the limit is {max_pixels:,}; "

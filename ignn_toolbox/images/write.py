@@ -20,6 +20,7 @@ DEFAULT_QUALITY = 95
 _EXIF_FORMATS = ("png", "jpg", "webp")
 _RESOLUTION_FORMATS = ("png", "jpg", "tiff", "bmp")
 _LONGEST_JPEG_EXIF = 65_533
+_SCREEN = 96  # pixels per inch that programs write who know of none
 
 
 def as_writable(
@@ -156,7 +157,8 @@ def _kept(picture: Picture) -> Picture:
         lost("the colour profile")
         picture = replace(picture, icc_profile=None)
     if picture.resolution is not None and kind not in _RESOLUTION_FORMATS:
-        lost("the resolution")
+        if max(picture.resolution) > _SCREEN:
+            lost("the resolution")
         picture = replace(picture, resolution=None)
     if picture.chunks and kind != "png":
         if says_other_colours(picture.chunks):

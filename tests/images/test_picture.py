@@ -212,6 +212,12 @@ def test_the_limit_is_ours_and_one_for_every_door(tmp_path, monkeypatch):
         assert (caught.value.width, caught.value.height) == (20_000, 20_000)
 
 
+@pytest.mark.parametrize("size", [(1, 1_000_001), (1_000_001, 1)])
+def test_a_side_has_a_limit_of_its_own(size):
+    with pytest.raises(PictureError, match="x has .* a side may have 1,000,000"):
+        decode_picture(encoded(Image.new("1", size), "PNG"), "x")
+
+
 def test_bombs_are_refused_by_the_commands_of_training_and_evaluation(cli, tmp_path):
     (tmp_path / "sr").mkdir()
     (tmp_path / "sr" / "a.png").write_bytes(encoded(Image.new("1", (20_000, 20_000)), "PNG"))
