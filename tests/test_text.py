@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from ignn_toolbox.commands._console import table
 from ignn_toolbox.evaluation.table_format import bar, latex_table
 from ignn_toolbox.images import write_image
 from ignn_toolbox.text import csv_text, encoded, shown
@@ -149,3 +151,13 @@ def test_an_error_s_name_cannot_pretend_to_be_a_line(cli, tmp_path) -> None:
     assert status == 1
     assert not any(line.startswith("ignn upscale") for line in errors.splitlines())
     assert "\x1b" not in errors
+
+
+def test_on_a_narrow_terminal_names_are_folded_not_cut() -> None:
+    names = ["x" * 80 + end for end in ("first", "second")]
+    out = Console(force_terminal=True, width=60, no_color=True, file=io.StringIO())
+    header = ["image", "size", "PSNR (dB)"]
+    out.print(table(header, [[name, "24x24", "37.1234"] for name in names]))
+    cells = [line.split("│")[1:4] for line in out.file.getvalue().splitlines() if "│" in line]
+    assert "".join(cell[0].strip() for cell in cells) == "".join(names)
+    assert [cell[2].strip() for cell in cells if cell[2].strip()] == ["37.1234"] * 2
