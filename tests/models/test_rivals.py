@@ -3,10 +3,18 @@
 import pytest
 import torch
 
+from ignn_toolbox.models.aggregators.query_softmax import QuerySoftmax
+from ignn_toolbox.models.aggregators.region_non_local import RegionNonLocal
 from ignn_toolbox.models.backbones.oisr import BLOCKS
+from ignn_toolbox.models.backbones.rnan import RNAN, MaskedBlock
+from ignn_toolbox.models.backbones.san import CroppedCovariance, SecondOrderAttention, matrix_root
 from ignn_toolbox.models.foreign import DEFAULTS, Options
-from ignn_toolbox.models.spec import Outputs
+from ignn_toolbox.models.spec import NetworkSpec, Outputs
+from ignn_toolbox.models.statistics import Covariance
+from ignn_toolbox.models.steps import Network, Place
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore.exact import restore_exactly
+from ignn_toolbox.restore.tiles import MapStore, TileRun, cut
 from ignn_toolbox.zoo.importers import import_checkpoint
 
 from .golden import Golden, imported, in_its_range, largest_error
@@ -25,6 +33,11 @@ CASES = [
     ("DBPN's authors", "dbpn/dbpn_x4", DEFAULTS),
     ("OISR's authors", "oisr/oisr_rk3_x2", DEFAULTS),
     ("OISR's authors", "oisr/oisr_rk3_x3", DEFAULTS),
+    ("RNAN's authors", "rnan/rnan_x2", DEFAULTS),
+    ("RNAN's authors", "rnan/rnan_x4", DEFAULTS),
+    ("RNAN's authors, at x1", "rnan/rnan_dn_rgb", DEFAULTS),
+    ("SAN's authors", "san/san_x2", DEFAULTS),
+    ("SAN's authors", "san/san_x3", DEFAULTS),
     ("the MemNet port's", "memnet/memnet", Options(scale=1)),
 ]
 PARAMETERS = [
@@ -59,6 +72,16 @@ PARAMETERS = [
     ({"type": "OISR", "scale": 2, "scheme": "rk2", "channels": 64, "num_blocks": 8}, 1_371_939),
     ({"type": "OISR", "scale": 2, "scheme": "lf", "channels": 122, "num_blocks": 8}, 4_971_559),
     ({"type": "MemNet", "scale": 2}, 2_910_537),
+    ({"type": "RNAN", "scale": 2}, 9_107_291),
+    ({"type": "RNAN", "scale": 3}, 9_291_931),
+    ({"type": "RNAN", "scale": 4}, 9_255_003),
+    ({"type": "RNAN", "scale": 1}, 8_959_555),
+    ({"type": "RNAN", "scale": 1, "planes": 1}, 8_957_249),
+    # the published counts less 38,044 numbers that are never used
+    ({"type": "SAN", "scale": 2}, 15_712_800 - 38_044),
+    ({"type": "SAN", "scale": 3}, 15_897_440 - 38_044),
+    ({"type": "SAN", "scale": 4}, 15_860_512 - 38_044),
+    ({"type": "SAN", "scale": 8}, 16_008_224 - 38_044),
 ]
 
 
@@ -97,7 +120,7 @@ def test_numbers_of_the_released_code(kind, name, options, shared_dir, tmp_path)
             ours = x.grad if key == "x" else parameters[renamed[key]].grad
             assert largest_error(ours, theirs) <= 1e-5, key
 
-    white = case.cfg.get("rgb_range", 255 if name.startswith("srfbn") else 1)
+    white = case.cfg.get("rgb_range", 255 if name.startswith(("srfbn", "rnan")) else 1)
     network = imported(case.state, tmp_path, **options.told())
     x = case["x"] / white
     with torch.no_grad():
@@ -119,6 +142,127 @@ def test_oisr_blocks_with_gradients(scheme, shared_dir):
     gradients = {"x": x.grad, **{k: p.grad for k, p in block.named_parameters()}}
     for key, theirs in case.gradients().items():
         assert largest_error(gradients[key], theirs) <= 1e-5, key
+
+
+def check_block(block, names, case):
+    """A block of a golden file computes its numbers and gradients, in float64."""
+    block = block.double()
+    state = {names(key): value.double() for key, value in case.state.items()}
+    block.load_state_dict(state)
+    x = case["x"].double().requires_grad_()
+    out = block(x)
+    expected = case["y64"] if "y64" in case.arrays else case["y"]
+    assert largest_error(out.detach(), expected) <= (1e-9 if "y64" in case.arrays else 1e-5)
+    if "grad_out" in case.arrays:
+        out.backward(case["grad_out"].double())
+        parameters = dict(block.named_parameters())
+        for key, theirs in case.gradients().items():
+            ours = x.grad if key == "x" else parameters[names(key)].grad
+            # what a bias of all queries changes is nothing: both gradients are rounding
+            if max(ours.abs().max(), theirs.abs().max()) > 1e-12:
+                assert largest_error(ours, theirs) <= 1e-5, key
+
+
+@pytest.mark.parametrize("name", ["rnan_nonlocal", "rnan_nonlocal_grad"])
+def test_rnans_softmax_runs_over_queries(name, shared_dir):
+    case = Golden(shared_dir / "golden" / "rnan" / f"{name}.npz")
+    block = QuerySoftmax(case["x"].shape[1])
+    check_block(block, lambda key: key.replace("W.", "out."), case)
+
+
+def test_rnans_masked_block_with_gradients_and_in_tiles(shared_dir):
+    case = Golden(shared_dir / "golden" / "rnan" / "rnan_nlrab_grad.npz")
+    whole = {f"body_nl_low.0.body.0.{key}": value for key, value in case.state.items()}
+    table = RNAN.foreign[0].renamed(whole)
+    names = {
+        key: table[f"body_nl_low.0.body.0.{key}"].removeprefix("groups.0.block.")
+        for key in case.state
+    }
+    block = MaskedBlock(case["x"].shape[1], attention=True)
+    check_block(block, names.get, case)
+
+    class Alone(Network):
+        spec = NetworkSpec(1, channels=(8, 8), multiple_of=2)
+
+        def __init__(self):
+            super().__init__()
+            self.block = block
+
+        def run(self, lq, go):
+            return go.local(self.block, lq)
+
+    with torch.inference_mode():
+        x = case["x"].double()
+        tiled = restore_exactly(Alone().eval(), x, TileRun(3, pytest.fail), MapStore(0, x.device))
+    assert largest_error(tiled, case["y64"]) <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["san_soca", "san_soca_grad", "san_soca_crop_tall"])
+def test_sans_second_order_attention(name, shared_dir):
+    case = Golden(shared_dir / "golden" / "san" / f"{name}.npz")
+    block = SecondOrderAttention(case["x"].shape[1], case.cfg["reduction"])
+    layers = {"conv_du.0": "squeeze", "conv_du.2": "excite"}
+
+    def name(key):
+        layer, _, kind = key.rpartition(".")
+        return f"{layers[layer]}.{kind}"
+
+    check_block(block, name, case)
+
+
+def test_root_of_a_covariance(shared_dir):
+    case = Golden(shared_dir / "golden" / "san" / "san_covpool_sqrtm.npz")
+    x = case["x"].double().requires_grad_()
+    covariance = CroppedCovariance()(x)
+    assert largest_error(covariance.detach(), case["cov"]) <= 1e-5
+    root = matrix_root(covariance)
+    assert largest_error(root.detach(), case["sqrtm"]) <= 1e-5
+    root.backward(case["grad_out"].double())
+    assert largest_error(x.grad, case["grad_x"]) <= 1e-4
+
+
+def test_second_order_attention_of_a_constant_map_is_finite():
+    x = torch.full((2, 8, 9, 7), 0.3, requires_grad=True)
+    out = SecondOrderAttention(8, 2)(x)
+    out.sum().backward()
+    assert out.isfinite().all()
+    assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "cols"),
+    [
+        ((999, 300), (0, 999), (0, 300)),
+        ((1500, 300), (250, 1250), (0, 300)),
+        ((300, 1003), (0, 300), (1, 1001)),
+        ((1200, 1400), (100, 1100), (200, 1200)),
+        ((500, 1000), (250, 500), (0, 1000)),  # a slice that begins before the picture
+    ],
+)
+def test_crop_of_the_covariance_is_the_released_codes(size, rows, cols):
+    x = torch.randn(1, 2, *size, dtype=torch.float64)
+    expected = Covariance()(x[:, :, slice(*rows), slice(*cols)])
+    statistic = CroppedCovariance()
+    torch.testing.assert_close(statistic(x), expected)
+    parts = [
+        statistic.part(x[..., r.top : r.top + r.height, r.left : r.left + r.width], Place(r, *size))
+        for r in cut(*size, 300)
+    ]
+    torch.testing.assert_close(statistic.join(parts), expected)
+
+
+def test_sans_region_non_local_block(shared_dir):
+    case = Golden(shared_dir / "golden" / "san" / "san_nonlocal_ca.npz")
+    block = RegionNonLocal(case.cfg["in_feat"]).double()
+    names = {"theta": "theta", "phi.0": "phi", "g.0": "g", "W": "out"}
+    state = {}
+    for key, value in case.state.items():
+        layer, _, kind = key.removeprefix("non_local.").rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{kind}"] = value.double()
+    block.load_state_dict(state)
+    with torch.no_grad():
+        assert largest_error(block(case["x"].double()), case["y64"]) <= 1e-9
 
 
 @pytest.mark.parametrize(("scale", "name"), [(2, "x2_1x24x40"), (4, "x4_1x19x33")])

@@ -18,6 +18,8 @@ NETWORKS = {
     },
     "RCAN": {"scale": 3, "channels": 4, "num_groups": 2, "num_blocks": 1, "reduction": 2},
     "RDN": {"scale": 2, "channels": 4, "growth": 4, "num_blocks": 2, "depth": 2},
+    "RNAN": {"scale": 2, "channels": 4, "num_groups": 3},
+    "SAN": {"scale": 2, "channels": 8, "num_groups": 2, "num_blocks": 1, "reduction": 2},
     "SMFANet": {"scale": 2, "channels": 8, "num_blocks": 2},
     "SRFBN": {"scale": 3, "channels": 4, "num_groups": 2, "num_steps": 2},
     "VDSR": {"scale": 3, "channels": 4, "num_blocks": 2},
@@ -28,6 +30,8 @@ AGGREGATORS = {
     "InScaleAttention": {"channels": 4},
     "NonLocal": {"channels": 4},
     "PyramidAttention": {"channels": 4, "levels": 3},
+    "QuerySoftmax": {"channels": 4},
+    "RegionNonLocal": {"channels": 4, "reduction": 2},
     "SameScaleKNN": {"channels": 4, "embedder": RGB, "num_neighbors": 2},
 }
 EMBEDDERS = {

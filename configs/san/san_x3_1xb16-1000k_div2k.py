@@ -1,0 +1,2 @@
+_base_ = "san_x2_1xb16-1000k_div2k.py"
+model = dict(network=dict(scale=3))
