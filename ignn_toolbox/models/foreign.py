@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 State = Mapping[str, Tensor]
@@ -87,6 +88,10 @@ class Foreign:
             own = renamed[name]
             if own is not None:
                 made[own] = self._in_range(own, value)
+        # other frameworks do not count batches, of which evaluation takes no notice
+        for name in [name for name in made if name.endswith(".running_var")]:
+            counter = f"{name.removesuffix('running_var')}num_batches_tracked"
+            made.setdefault(counter, torch.tensor(0))
         return made
 
     def renamed(self, state: State, options: Options = DEFAULTS) -> dict[str, str | None]:

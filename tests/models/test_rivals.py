@@ -5,6 +5,7 @@ import torch
 
 from ignn_toolbox.models.aggregators.query_softmax import QuerySoftmax
 from ignn_toolbox.models.aggregators.region_non_local import RegionNonLocal
+from ignn_toolbox.models.backbones.n3net import NearestNeighbors, relaxed_neighbors
 from ignn_toolbox.models.backbones.oisr import BLOCKS
 from ignn_toolbox.models.backbones.rnan import RNAN, MaskedBlock
 from ignn_toolbox.models.backbones.san import CroppedCovariance, SecondOrderAttention, matrix_root
@@ -77,6 +78,9 @@ PARAMETERS = [
     ({"type": "RNAN", "scale": 4}, 9_255_003),
     ({"type": "RNAN", "scale": 1}, 8_959_555),
     ({"type": "RNAN", "scale": 1, "planes": 1}, 8_957_249),
+    ({"type": "NLRN", "scale": 1}, 340_099),
+    ({"type": "NLRN", "scale": 2, "channels": 64, "inner": 32, "num_steps": 6}, 85_827),
+    ({"type": "N3Net"}, 705_895 - 384),  # less three normalisations that are never used
     # the published counts less 38,044 numbers that are never used
     ({"type": "SAN", "scale": 2}, 15_712_800 - 38_044),
     ({"type": "SAN", "scale": 3}, 15_897_440 - 38_044),
@@ -263,6 +267,65 @@ def test_sans_region_non_local_block(shared_dir):
     block.load_state_dict(state)
     with torch.no_grad():
         assert largest_error(block(case["x"].double()), case["y64"]) <= 1e-9
+
+
+def test_nlrn_equals_its_first_code_and_adds_the_picture(shared_dir, tmp_path):
+    case = Golden(shared_dir / "golden" / "nlrn" / "nlrn_v0_corr.npz")
+    x = case["x"].double()
+    expected = x + case["y64"]  # the original returns what is to be added
+    own, _ = in_its_range("NLRN's authors", case.state)
+    assert own.spec.colour == "grey"
+    with torch.no_grad():
+        assert largest_error(own(x), expected) <= 1e-9
+        single = imported(case.state, tmp_path)(case["x"])
+        assert (single - expected).abs().max() <= 1e-4
+        tiled = restore_exactly(own, x, TileRun(4, pytest.fail), MapStore(0, x.device))
+    assert largest_error(tiled, expected) <= 1e-9
+    enlarging = imported(case.state, tmp_path, scale=2)
+    assert enlarging.spec.colour == "luma"
+    assert enlarging(case["x"]).shape[-1] == 2 * x.shape[-1]
+
+
+def test_n3_selects_as_the_released_code(shared_dir):
+    case = Golden(shared_dir / "golden" / "n3net" / "n3_nnn.npz")
+    distances = case["D"].double().requires_grad_()
+    weights = relaxed_neighbors(distances, case["log_temp"].double(), 3)
+    assert largest_error(weights.detach(), case["W64"]) <= 1e-9
+    torch.testing.assert_close(weights.sum(2), torch.ones_like(weights.sum(2)))
+    weights[..., -1].max().backward()
+    assert distances.grad.isfinite().all()
+
+
+def test_n3_block(shared_dir):
+    case = Golden(shared_dir / "golden" / "n3net" / "n3_block.npz")
+    cfg, inner = case.cfg, case.cfg["embedcnn"]
+    block = NearestNeighbors(
+        cfg["nplanes_in"],
+        cfg["k"],
+        cfg["patchsize"],
+        cfg["stride"],
+        cfg["nl_match_window"],
+        inner["features"],
+        inner["nplanes_out"],
+    )
+    layers = {
+        "embedcnn": "embed",
+        "tempcnn": "temperature",
+        "n3aggregation.aggregation.nnn.bn": "norm",
+    }
+    state = {}
+    for key, value in case.state.items():
+        (theirs,) = (name for name in layers if key.startswith(f"{name}."))
+        state[layers[theirs] + key.removeprefix(theirs)] = value
+    block.load_state_dict(state)
+    block.double().eval()
+    with torch.no_grad():
+        assert largest_error(block(case["x"].double()), case["y64"]) <= 1e-7
+
+
+def test_n3nets_smallest_picture_is_named():
+    with pytest.raises(ValueError, match="it needs at least 80x80"):
+        MODELS.build({"type": "N3Net"})(torch.rand(1, 1, 79, 100))
 
 
 @pytest.mark.parametrize(("scale", "name"), [(2, "x2_1x24x40"), (4, "x4_1x19x33")])

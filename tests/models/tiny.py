@@ -10,6 +10,17 @@ NETWORKS = {
     "GraphAggStar": {"scale": 2, "embedder": RGB, "num_neighbors": 2},
     "LapSRN": {"scale": 4, "channels": 4, "depth": 2},
     "MemNet": {"scale": 2, "channels": 4, "num_blocks": 2, "num_units": 2},
+    "N3Net": {
+        "planes": 2,
+        "features": 4,
+        "depth": 3,
+        "num_denoisers": 2,
+        "num_neighbors": 2,
+        "patch": 4,
+        "stride": 2,
+        "window": 3,
+    },
+    "NLRN": {"scale": 1, "channels": 4, "inner": 2, "num_steps": 3},
     "OISR": {"scale": 4, "channels": 4, "num_blocks": 2},
     "PANet": {
         "channels": 4,
@@ -48,4 +59,4 @@ LOSSES = {
     "MSELoss": {},
 }
 # What holds networks, rather than being one: tested in `test_restorers`.
-AROUND = {"ImagePreprocessor", "Restorer"}
+AROUND = {"ImagePreprocessor", "InternalLearning", "Restorer"}

@@ -212,7 +212,11 @@ class SAN(Network):
         check_scale("SAN", scale, (2, 3, 4, 8))
         if not 1 <= reduction <= channels:
             raise ValueError(f"reduction={reduction} must lie in 1..{channels}, the channels")
-        self.spec = NetworkSpec(scale, min_size=RegionNonLocal.min_size)
+        self.spec = NetworkSpec(
+            scale,
+            min_size=RegionNonLocal.min_size,
+            not_exported="the crop of its covariance depends on the picture's size",
+        )
         self.sub_mean, self.add_mean = MeanShift([-m for m in rgb_mean]), MeanShift(rgb_mean)
         self.stem = nn.Conv2d(3, channels, 3, padding=1)
         self.non_local = RegionNonLocal(channels, channels // (compared or channels // 8))
