@@ -5,7 +5,7 @@ import statistics
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import torch
 import torch.distributed as dist
@@ -19,6 +19,22 @@ _MEMORY = 100
 _WARM_UP = 20
 
 
+class ClipGrad(TypedDict, total=False):
+    """How gradients are clipped: to a norm, or to a value.
+
+    Attributes:
+        type: ``norm`` or ``value``.
+        max_norm: Largest norm of all gradients.
+        norm_type: Which norm.
+        clip_value: Largest absolute value of each gradient.
+    """
+
+    type: Literal["norm", "value"]
+    max_norm: float
+    norm_type: float
+    clip_value: float
+
+
 @OPTIM_WRAPPERS.register_module()
 class SafeOptimWrapper(OptimWrapper):
     """mmengine's optimizer wrapper with mixed precision on any device and a guard.
@@ -30,7 +46,7 @@ class SafeOptimWrapper(OptimWrapper):
     Args:
         optimizer: The optimizer.
         accumulative_counts: Iterations whose gradients make one update.
-        clip_grad: Arguments of ``torch.nn.utils.clip_grad_norm_``; None does not clip.
+        clip_grad: As `ClipGrad`; None does not clip.
         precision: ``fp32``, ``bf16`` or ``fp16`` (with loss scaling).
         max_ratio: The guard's bound on finite values; None sets none.
         max_skips: Updates in a row that may be left out before training gives up.
@@ -47,7 +63,7 @@ class SafeOptimWrapper(OptimWrapper):
         self,
         optimizer: torch.optim.Optimizer,
         accumulative_counts: int = 1,
-        clip_grad: dict[str, Any] | None = None,
+        clip_grad: ClipGrad | None = None,
         precision: str = "fp32",
         max_ratio: float | None = None,
         max_skips: int = 20,
@@ -58,7 +74,7 @@ class SafeOptimWrapper(OptimWrapper):
             )
         if max_ratio is not None and max_ratio <= 1:
             raise ValueError(f"max_ratio must be above 1, got {max_ratio}")
-        super().__init__(optimizer, accumulative_counts, clip_grad)
+        super().__init__(optimizer, accumulative_counts, clip_grad)  # type: ignore[arg-type]
         self.device = get_device()
         self.dtype = PRECISIONS[precision]
         self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
+from ..errors import frames
 from .config import named_places
 from .distributed import finish, launch
 from .hooks import InterruptHook
@@ -67,6 +68,7 @@ def train(
             runner = TrainingRunner.from_cfg(config)
             runner.allow_config_change = allow_config_change
             _tell_batch(runner, config)
+            _tell_unused_rates(runner, config)
             runner.train()
         return TrainingResult(
             work_dir=Path(runner.work_dir),
@@ -75,6 +77,8 @@ def train(
             metrics=dict(runner.latest_metrics),
         )
     except AssertionError as error:  # how mmengine answers a value it does not like
+        if any(line.is_users for line in frames(error)):
+            raise
         raise ValueError(f"mmengine refuses the config: {error}") from error
     finally:
         finish()
@@ -95,6 +99,18 @@ def _tell_batch(runner: TrainingRunner, config: Config) -> None:
         f"An update takes {whole} samples: {get_world_size()} processes x {batch} x "
         f"{accumulated} accumulated; learning rate {rate}, {rule}"
     )
+
+
+def _tell_unused_rates(runner: TrainingRunner, config: Config) -> None:
+    """Warns of learning rates for layers that the network does not have."""
+    keys = (config.optim_wrapper.get("paramwise_cfg") or {}).get("custom_keys") or {}
+    names = [name for name, _ in runner.model.named_parameters()]
+    unused = [key for key in keys if not any(key in name for name in names)]
+    if unused:
+        runner.logger.warning(
+            f"optim_wrapper.paramwise_cfg.custom_keys names {', '.join(unused)}: no parameter of "
+            "this network is called so"
+        )
 
 
 def _signal(runner: Any) -> signal.Signals | None:

@@ -57,6 +57,8 @@ VALUES = {
     "optim_wrapper.optimizer.lr=1e999": "optim_wrapper.optimizer.lr must be a finite number",
     "optim_wrapper.optimizer.betas=[1, 2, 3]": "betas must hold 2 values, got [1, 2, 3]",
     "optim_wrapper.paramwise_cfg=dict(custom_keys=dict(stem=3))": "custom_keys.stem must be dict",
+    "optim_wrapper.clip_grad=dict(max_norm='x')": "clip_grad.max_norm must be a number, got 'x'",
+    "optim_wrapper.clip_grad=dict(maxnorm=1)": "optim_wrapper.clip_grad; did you mean `max_norm`",
     "param_scheduler.T_max=x": "param_scheduler.T_max must be a whole number or None, got 'x'",
     "param_scheduler=5": "param_scheduler must be dict(...) or a list of them, got 5",
     "randomness.seed=abc": "randomness.seed must be a whole number or None, got 'abc'",

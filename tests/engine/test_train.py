@@ -93,7 +93,10 @@ def test_channels_last_changes_layout_only(train, tmp_path: Path) -> None:
 def test_layers_have_learning_rates_of_their_own(train, tmp_path: Path) -> None:
     still = dict(custom_keys={"stem": dict(lr_mult=0.0)})
     # A cosine's eta_min would be the rate's floor for all layers.
+    still["custom_keys"]["aggregater"] = dict(lr_mult=2.0)
     train(tmp_path, {"optim_wrapper.paramwise_cfg": still, "param_scheduler": None})
+    (log,) = tmp_path.glob("*/*.log")
+    assert "names aggregater: no parameter of this network is called so" in log.read_text()
     before, after = (
         load_checkpoint(tmp_path / f"iter_{number}.pth")["state_dict"] for number in (4, 8)
     )

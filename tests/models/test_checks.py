@@ -172,12 +172,22 @@ class FaultyLoss(torch.nn.Module):
     def forward(self, sr, gt):
         left, right = sr
         return (left - right).mean()
+
+
+@MODELS.register_module(force=True)
+class FaultyAssertion(torch.nn.Module):
+    def forward(self, sr, gt):
+        assert sr.shape == gt.shape[:2], "shapes differ"
 """
 
 
 @pytest.mark.parametrize(
     ("option", "line"),
-    [("model.network.aggregator=dict(type='Faulty')", 13), ("model.loss.type=FaultyLoss", 19)],
+    [
+        ("model.network.aggregator=dict(type='Faulty')", 13),
+        ("model.loss.type=FaultyLoss", 19),
+        ("model.loss.type=FaultyAssertion", 26),
+    ],
 )
 def test_an_exception_in_a_forward_pass_ends_with_the_user_s_line(
     cli, tmp_path: Path, shared_dir: Path, option: str, line: int
