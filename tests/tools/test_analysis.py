@@ -1,5 +1,7 @@
 """The scripts of tools/analysis, run as a user runs them."""
 
+import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +84,38 @@ def test_browse_dataset_draws_the_crops(script, tmp_path: Path) -> None:
         if (whole[y : y + 16, x : x + 16] == crop).all()
     ]
     assert len(places) == 1
+
+
+def test_learning_curves_join_what_was_logged_before_and_after_a_resume(
+    repo_dir: Path, tmp_path: Path
+) -> None:
+    logs = {
+        "20260101_000000": [(100, 0.3, 0.5), (200, 0.2, 0.5), (300, 0.9, 0.5)],
+        "20260102_000000": [(300, 0.1, 1.0)],  # went on after the 250th
+    }
+    for folder, lines in logs.items():
+        file = tmp_path / "run" / folder / "vis_data" / "scalars.json"
+        file.parent.mkdir(parents=True)
+        records = [{"step": n, "loss": loss, "lr": 1.0, "time": t} for n, loss, t in lines]
+        records.append({"step": lines[-1][0], "set/PSNR": 30.0 + lines[-1][1]})
+        file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    script = repo_dir / "tools" / "analysis" / "learning_curves.py"
+    command = [
+        sys.executable,
+        str(script),
+        f"mine={tmp_path / 'run'}",
+        "-o",
+        str(tmp_path / "c.csv"),
+    ]
+    subprocess.run(command, check=True, cwd=repo_dir)
+    with (tmp_path / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["run"], r["iteration"], r["loss"], r["seconds"], r["set/PSNR"]) for r in rows] == [
+        ("mine", "100", "0.3", "50.0", ""),
+        ("mine", "200", "0.2", "100.0", ""),
+        ("mine", "300", "0.1", "200.0", "30.1"),
+    ]
+    command[2] = f"mine={tmp_path / 'none'}"
+    failed = subprocess.run(command, capture_output=True, text=True, cwd=repo_dir)
+    assert failed.returncode == 2
+    assert "holds no log" in failed.stderr
