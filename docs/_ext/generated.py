@@ -21,6 +21,7 @@ _SHOWN_ALONE = (
     "large_picture",
     "neighbor_gain",
     "processes",
+    "recipes",
     "small_pictures",
     "start_time",
     "tiling_cost",
