@@ -10,4 +10,4 @@ optim_wrapper = dict(
     precision="bf16",
 )
 param_scheduler = dict(type="LinearLR", by_epoch=False, start_factor=0.1, begin=0, end=200)
-train_cfg = dict(type="IterationTrainLoop", max_iters=10_000, val_interval=1_000)
+train_cfg = dict(type="IterationTrainLoop", max_iters=10_000, val_interval=2_000)
