@@ -63,6 +63,8 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
         )
     form = ExportForm(network).eval()
     least, channels = network.spec.min_size, network.spec.channels[0]
+    if network.spec.multiple_of > 1:  # a side of one multiple would be traced as another case
+        least = max(least, network.spec.multiple_of + 1)
     sides = [torch.export.Dim(name, min=max(least, 2)) for name in ("height", "width")]
     with _quiet(), torch.no_grad():
         try:

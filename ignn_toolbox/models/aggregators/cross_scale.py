@@ -70,7 +70,8 @@ class CrossScaleAttention(PatchAttention):
 
     def attend(self, prepared: Searched, features: Tensor, place: Place) -> Tensor:
         """Make the ``scale`` times larger map of a region; see `Attention.attend`."""
-        return F.pixel_shuffle(self.found(prepared, features), self.scale) / _OVERLAP
+        found = self.found(prepared, features).contiguous()
+        return F.pixel_shuffle(found, self.scale) / _OVERLAP
 
 
 @MODELS.register_module()
