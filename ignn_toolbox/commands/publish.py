@@ -10,8 +10,8 @@ HELP = """Put a trained checkpoint into a checkout's model zoo: the bare weights
 into ignn_toolbox/zoo/checkpoints (or, with --url, into a folder to upload), and an entry with
 SHA-256, parameters, training and measured results into the config's metafile.yml."""
 EXAMPLES = """examples:
-  ignn test edsr-tiny_x2c32b8_1xb16-6k_bsds-t91 best.pth --data-root data --out results/edsr_tiny
-  ignn publish best.pth --name edsr_tiny_x2 --config edsr-tiny_x2c32b8_1xb16-6k_bsds-t91 \\
+  ignn test edsr-tiny_x2c32b8_1xb16-7k_bsds-t91 best.pth --data-root data --out results/edsr_tiny
+  ignn publish best.pth --name edsr_tiny_x2_7k --config edsr-tiny_x2c32b8_1xb16-7k_bsds-t91 \\
       --results results/edsr_tiny --data "BSDS500 train+test, T91" \\
       --terms "BSDS500: non-commercial research and education"
 """
