@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..models.aggregators.pyramid import Sampling
 from ..ops import WindowMode
 
 PREFIX = "network."
@@ -30,6 +31,10 @@ class Untold:
         residual: Whether aggregated features are added; when ``None``, in compact networks and
             RCAN.
         sub_sample: Whether a non-local block compares with one of 2x2 positions.
+        levels: Levels of pyramid attention, whose tensors in-scale attention has as well.
+        identity_scale: Its factor on the features; 0.1 with 256 channels or more, else 1 when
+            ``None``.
+        sampling: Its rule of resizing.
     """
 
     res_scale: float | None = None
@@ -41,6 +46,9 @@ class Untold:
     distance_divisor: float = 10.0
     residual: bool | None = None
     sub_sample: bool = False
+    levels: int = 5
+    identity_scale: float | None = None
+    sampling: Sampling = "torch1"
 
 
 def is_ours(state: Mapping[str, Any]) -> bool:
@@ -92,12 +100,22 @@ def _network(own: Mapping[str, Tensor], untold: Untold) -> dict[str, Any]:
 def _aggregator(
     own: Mapping[str, Tensor], untold: Untold, network: Mapping[str, Any]
 ) -> dict[str, Any]:
-    channels, scale = network["channels"], network["scale"]
+    channels = network["channels"]
     compared = own.get("aggregator.block.g.conv.weight")
     if compared is not None:
         reduction = channels // compared.shape[0]
         options = {"reduction": reduction, "sub_sample": untold.sub_sample}
         return {"type": "NonLocal", "channels": channels, **options}
+    matched = own.get("aggregator.match_keys.0.weight")
+    if matched is not None:
+        config = {"channels": channels, "reduction": channels // matched.shape[0]}
+        if "fuse_hr.conv2.weight" in own:
+            return config | {"type": "CrossScaleAttention", "scale": _fused_scale(own, network)}
+        identity_scale = untold.identity_scale
+        if identity_scale is None:
+            identity_scale = 0.1 if channels >= 256 else 1.0
+        told = {"levels": untold.levels, "sampling": untold.sampling}
+        return config | told | {"type": "PyramidAttention", "identity_scale": identity_scale}
     residual = untold.residual
     if residual is None:
         residual = network["compact"] or network["type"] == "RCAN"
@@ -116,9 +134,14 @@ def _aggregator(
         config["ecn_channels"] = edge.shape[0]
     if "fuse_hr.conv2.weight" not in own:
         return config | {"type": "SameScaleKNN"}
-    last = own["fuse_hr.conv2.weight"].shape[0] != channels  # fused after the last stage
-    graph_scale = scale if last or scale != 4 else 2
+    graph_scale = _fused_scale(own, network)
     return config | {"type": "GraphAgg", "scale": graph_scale, "window_mode": untold.window_mode}
+
+
+def _fused_scale(own: Mapping[str, Tensor], network: Mapping[str, Any]) -> int:
+    """The scale of the aggregator's larger result."""
+    last = own["fuse_hr.conv2.weight"].shape[0] != network["channels"]  # after the last stage
+    return network["scale"] if last or network["scale"] != 4 else 2
 
 
 def _embedder(own: Mapping[str, Tensor], untold: Untold) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_cases_have_names_of_their_own_and_reachable_comparisons():
     cases = all_cases()
     assert len({case.name for case in cases}) == len(cases)
     for case in cases:
-        assert case.group in ("ops", "model", "train")
+        assert case.group in ("ops", "model", "train", "attention")
         assert all(f.against in case.variants for f in case.figures if f.kind.startswith("time"))
         assert find_case(case.name).name == case.name
     with pytest.raises(ValueError, match="did you mean `ignn_x2_256`"):

@@ -42,6 +42,7 @@ def test_every_bundled_network_is_found_again(name):
     state = {f"network.{key}": value for key, value in network.state_dict().items()}
     graph = wanted.get("aggregator") or {}
     names = ("num_neighbors", "window", "window_mode", "adapn", "distance_divisor", "sub_sample")
+    names += ("levels", "identity_scale", "sampling")
     told = {name: graph[name] for name in names if name in graph}
     if "aggregate_after" in wanted:
         told["aggregate_after"] = wanted["aggregate_after"]

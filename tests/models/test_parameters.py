@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.zoo.index import bundled_configs
 
@@ -55,7 +56,6 @@ def test_parts_of_ignn_have_the_published_parameters():
 
 @pytest.mark.parametrize("name", [name for name in bundled_configs() if "tiny" in name])
 def test_tiny_networks_stay_tiny(name):
-    from mmengine.config import Config
 
-    config = Config.fromfile(bundled_configs()[name])
+    config = load_config(bundled_configs()[name])
     assert count(build(config.model.network)) <= 350_000
