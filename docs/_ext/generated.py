@@ -16,6 +16,7 @@ RESULTS = REPOSITORY / "benchmarks" / "results"
 _SHOWN_ALONE = (
     "attention_figures",
     "data",
+    "fuzz_checkpoints",
     "hostile_files",
     "ladder_recipes",
     "large_picture",

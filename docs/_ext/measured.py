@@ -150,6 +150,12 @@ _EXPLAINED = {
         "Launches of a step on a GPU, forward and backward, or of a picture, and copies between "
         "host and device from the second call on; counted on a pretend device, no GPU was used. "
         "Command: `python benchmarks/kernel_counts.py --out benchmarks/results/kernel_counts.csv`."
+    "fuzz_checkpoints": (
+        "Checkpoints of every hostile and senseless kind, taken through every command and function "
+        "that reads one, under an audit hook. `opened`: the door looks at a part that is sound, "
+        "and the result is the good file's; `wrong`: something ran, was imported or touched, an "
+        "error that nobody foresaw, or a wrong result. Command: `python "
+        "benchmarks/fuzz_checkpoints.py --rounds 2 --out benchmarks/results/fuzz_checkpoints.csv`."
     ),
     "hostile_files": (
         "Checkpoints that want to run code: files of each kind, how many were refused, and in how "
