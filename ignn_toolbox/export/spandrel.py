@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..registry import MODELS
+from ..stored_model import build_stored
 from .network import ExportError
 from .recognise import PREFIX, Untold, is_ours, network_config
 
@@ -47,8 +47,8 @@ def register(untold: Untold = Untold(), registry: Any = None) -> None:
 
         def load(self, state_dict):  # type: ignore[no-untyped-def]
             config = network_config(state_dict, untold)
-            network = MODELS.build(config)
             weights = {key.removeprefix(PREFIX): value for key, value in state_dict.items()}
+            network = build_stored(config, {"state_dict": weights}, "the file")
             aggregator = config.get("aggregator")
             whole = aggregator is not None
             return spandrel.ImageModelDescriptor(

@@ -75,7 +75,7 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
             raise CheckpointError(f"{config_or_name}: {error}") from error
         source = config_or_name if checkpoint is None else checkpoint
         content = own if checkpoint is None else load_checkpoint(checkpoint)
-        restorer = build_stored(config, content, str(source))
+        restorer: Any = build_stored(config, content, str(source))
         _check_restorer(restorer, str(config_or_name))
         return Loaded(restorer, config, stored_metrics(content))
     if isinstance(config_or_name, Config):

@@ -58,7 +58,7 @@ def publish(
         ValueError: The results are another checkpoint's, or the weights do not fit the config.
     """
     config, metafile = _places(config_name, root)
-    entry = {
+    entry: dict[str, Any] = {
         "Name": config.stem,
         "Alias": alias,
         "Config": f"{config.parent.name}/{config.name}",

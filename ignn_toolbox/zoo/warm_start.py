@@ -105,7 +105,7 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
         ValueError: The file is damaged or of no known kind, nothing in it fits, or a weight is not
             finite.
     """
-    network = getattr(module, "network", module)
+    network: Any = getattr(module, "network", module)
     source, weights = _read(checkpoint)
     own = network.state_dict()
     taken = [n for n in own if n in weights and weights[n].shape == own[n].shape]
