@@ -21,7 +21,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from checkpoint_kinds import CANARY, GOOD, KINDS, PACKAGE, Kind
 from frame.drawn import draw_data
+from frame.watch import Watch
 from mmengine.runner import CheckpointLoader
 
 from ignn_toolbox.apis import SRInferencer, init_model
@@ -49,49 +50,6 @@ _TRAINING = ("train_cfg.max_iters=2", "train_cfg.val_interval=2", "batch_size=1"
 _SCHEDULE = "param_scheduler=[dict(type='LinearLR', start_factor=0.5, by_epoch=False, end=2)]"
 _TRAINING += ("model.network.init_cfg=None", _SCHEDULE)
 _CLOSED = ("import", "VGGEmbedder", "PatchGraph")  # to a checkpoint of ours
-_WRITING = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree")
-_RUNNING = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.fork")
-
-
-class Watch:
-    """What the process does while a file is tried, as Python's audit hook tells it."""
-
-    def __init__(self) -> None:
-        self.folder: str | None = None
-        self.seen: list[str] = []
-        sys.addaudithook(self._hook)  # for the rest of the process
-
-    @contextlib.contextmanager
-    def over(self, folder: Path) -> Iterator[list[str]]:
-        """List what runs, is imported from a file's word, or is written outside of a folder."""
-        self.folder, self.seen = str(folder.resolve()), []
-        try:
-            yield self.seen
-        finally:
-            self.folder = None
-
-    def _hook(self, event: str, arguments: tuple) -> None:
-        if self.folder is None:
-            return
-        if event in _RUNNING:
-            self.seen.append(f"{event} {arguments!r}")
-        elif event == "import" and arguments[0].split(".")[0] in (PACKAGE, "this", "antigravity"):
-            self.seen.append(f"import {arguments[0]}")
-        elif event in _WRITING or (event == "open" and _for_writing(arguments)):
-            path = arguments[0]
-            if isinstance(path, str | bytes | os.PathLike) and not self._inside(path):
-                self.seen.append(f"{event} {path!r}")
-
-    def _inside(self, path: Any) -> bool:
-        full = os.path.realpath(os.fsdecode(path))
-        return full.startswith((f"{self.folder}{os.sep}", "/dev/")) or full == self.folder
-
-
-def _for_writing(arguments: tuple) -> bool:
-    _, mode, flags = arguments
-    if isinstance(mode, str):
-        return any(letter in mode for letter in "wax+")
-    return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)) if isinstance(flags, int) else False
 
 
 class Ground:
@@ -259,7 +217,7 @@ def fuzz(folder: Path, rounds: int, seed: int, share: float = 1.0) -> list[dict[
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ground, watch = Ground(folder), Watch()
+            ground, watch = Ground(folder), Watch((PACKAGE, "this", "antigravity"))
             for kind in KINDS:
                 for _ in range(rounds):
                     _one_file(ground, watch, kind, rng, share, counts[kind.name])

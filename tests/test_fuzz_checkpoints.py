@@ -32,10 +32,10 @@ def test_the_watch_sees_what_it_is_for(repo_dir: Path, tmp_path: Path) -> None:
     code = f"""
 import os, pathlib, subprocess, sys
 sys.path[:0] = [{str(repo_dir / "benchmarks")!r}]
-from fuzz_checkpoints import Watch
+from frame.watch import Watch
 inside = pathlib.Path("inside")
 inside.mkdir()
-watch = Watch()
+watch = Watch(("this",))
 with watch.over(inside) as seen:
     (inside / "fine").write_text("x")
     pathlib.Path("outside").write_text("x")

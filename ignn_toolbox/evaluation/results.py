@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..files import write_bytes
 from ..text import encoded
 from ..version import __version__
 from .records import Mean, fields, means, write_csv
+from .results_form import FormError, check_form
 
 FORMAT = 1
 
@@ -96,16 +98,32 @@ def read_results(path: str | Path) -> Results:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != FORMAT:
-            raise ValueError(f"{path} has format {content['format']}, this version reads {FORMAT}")
-        records = [_numbers(record) for record in content["images"]]
-        results = Results(
-            content["model"], content["scale"], records, content["info"], content["versions"]
-        )
-        stored = [Mean(**_numbers(mean)) for mean in content["means"]]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a results file of this toolbox: {error!r}") from error
-    if not records or not _same(stored, results.means):
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, endless numbers or depth
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{path} is not a results file of this toolbox: {reason}") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found != FORMAT:
+        raise ValueError(f"{path} has format {found}, this version reads {FORMAT}")
+    try:
+        if found != FORMAT:
+            raise FormError("it has no format")
+        check_form(content)
+    except FormError as error:
+        raise ValueError(f"{path} is not a results file of this toolbox: {error}") from error
+    records = [_numbers(record) for record in content["images"]]
+    results = Results(
+        content["model"], content["scale"], records, content["info"], content["versions"]
+    )
+    known = {column.name for column in dataclass_fields(Mean)}
+    stored = [
+        Mean(**{key: value for key, value in _numbers(mean).items() if key in known})
+        for mean in content["means"]
+    ]
+    try:
+        same = _same(stored, results.means)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not records or not same:
         raise ValueError(f"{path}: the means are not those of the {len(records)} images it lists")
     return results
 
