@@ -5,7 +5,7 @@ run, be imported, or touch a file outside of the case's own folder (an audit hoo
 error is one of ours; a result is that of the good file, which must open all doors that are made for
 it. Exits with 1 when that is not so.
 
-    python benchmarks/fuzz_checkpoints.py --rounds 3 --out benchmarks/results/fuzz_checkpoints.csv
+    python benchmarks/fuzz_checkpoints.py --out benchmarks/results/fuzz_checkpoints.csv
 """
 
 import argparse

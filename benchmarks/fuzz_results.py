@@ -5,7 +5,7 @@ Two methods' results are made; one is damaged by a seeded rule and goes to `comp
 line of ours, and a file whose figures are not its records' must not be used. Exits with 1 when that
 is not so.
 
-    python benchmarks/fuzz_results.py --cases 60 --out benchmarks/results/fuzz_results.csv
+    python benchmarks/fuzz_results.py --out benchmarks/results/fuzz_results.csv
 """
 
 import argparse
@@ -233,7 +233,7 @@ def main() -> int:
     from frame.table import write_table
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--cases", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="CSV file")
     args = parser.parse_args()

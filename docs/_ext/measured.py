@@ -155,7 +155,13 @@ _EXPLAINED = {
         "that reads one, under an audit hook. `opened`: the door looks at a part that is sound, "
         "and the result is the good file's; `wrong`: something ran, was imported or touched, an "
         "error that nobody foresaw, or a wrong result. Command: `python "
-        "benchmarks/fuzz_checkpoints.py --rounds 2 --out benchmarks/results/fuzz_checkpoints.csv`."
+        "benchmarks/fuzz_checkpoints.py --out benchmarks/results/fuzz_checkpoints.csv`."
+    ),
+    "fuzz_results": (
+        "Results files, damaged by seeded rules and taken to `compare`, `table`, `report` and "
+        "`publish`; `went on`: the damage changes no figure; `wrong`: a figure that is not its "
+        "records', a file outside of the folder named, an error that nobody foresaw. Command: "
+        "`python benchmarks/fuzz_results.py --out benchmarks/results/fuzz_results.csv`."
     ),
     "hostile_files": (
         "Checkpoints that want to run code: files of each kind, how many were refused, and in how "

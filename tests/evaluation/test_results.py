@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 
 import pytest
 
@@ -81,3 +82,85 @@ def test_missing_and_empty_results(tmp_path) -> None:
         read_results(tmp_path)
     with pytest.raises(ValueError, match="no results of net"):
         write_results(tmp_path, Results("net", 2, []))
+
+
+SENSELESS = {
+    ("model",): [None, "", 5, [], "x" * 2000],
+    ("scale",): [None, 0, -2, 2.5, "2", True, 10**9],
+    ("info",): [None, [], "x"],
+    ("info", "gt_dirs"): [None, [], "x", {"Set5": 5}],
+    ("info", "sr_dirs"): [5, {"Set5": None}, {"Set5": ["x"]}],
+    ("versions",): [None, [], {"torch": 2}],
+    ("images",): [None, {}, "x", 5, [1], [None], [[]]],
+    ("images", 0, "dataset"): [None, "", 5, []],
+    ("images", 0, "image"): [None, "", {}, True],
+    ("images", 0, "height"): [None, 0, -1, 1.5, "8"],
+    ("images", 0, "psnr"): [None, "x", True, [], 1e300, 10**400],
+    ("images", 0, "ssim"): [None, "inf", "x", {}],
+    ("images", 0, "seconds"): ["x", [], True],
+    ("images", 0, "lpips"): ["x"],
+    ("means",): [None, {}, [1], [{}]],
+    ("means", 0, "images"): [None, 0, "2", True],
+    ("means", 0, "psnr"): [None, "x"],
+    ("means", 0, "dataset"): [5, None],
+}
+
+
+@pytest.mark.parametrize("place", SENSELESS, ids=lambda place: ".".join(map(str, place)))
+def test_values_of_another_kind_are_named_by_their_place(tmp_path, place: tuple) -> None:
+    path = write_results(tmp_path, Results("net", 2, [record("a", 30.0), record("b", math.inf)]))
+    for value in [*SENSELESS[place], KeyError]:
+        content = json.loads(path.read_text())
+        parent = content
+        for key in place[:-1]:
+            parent = parent[key]
+        if value is not KeyError:
+            parent[place[-1]] = value
+        elif place[-1] in ("seconds", "lpips", "gt_dirs", "sr_dirs"):
+            continue
+        else:
+            del parent[place[-1]]
+        (tmp_path / "bad.json").write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=r"bad\.json is not a results file") as error:
+            read_results(tmp_path / "bad.json")
+        assert str(place[-1]) in str(error.value)
+        assert str(error.value).isprintable()
+        assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000])
+@pytest.mark.parametrize("key", ["psnr", "ssim", "seconds"])
+@pytest.mark.parametrize("rows", ["images", "means"])
+def test_a_number_that_is_none_is_refused(tmp_path, rows: str, key: str, number: str) -> None:
+    path = write_results(tmp_path, Results("net", 2, [record("a", 30.0), record("b", 31.0)]))
+    content = json.loads(path.read_text())
+    content[rows][0][key] = "@"
+    path.write_text(json.dumps(content).replace('"@"', number))
+    with pytest.raises(ValueError, match=r"results\.json is not a results file"):
+        read_results(path)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"format": "1"}']
+)
+def test_what_is_no_json_is_named(tmp_path, data: bytes) -> None:
+    (tmp_path / "results.json").write_bytes(data)
+    with pytest.raises(ValueError, match=r"results\.json is not a results file"):
+        read_results(tmp_path)
+
+
+@pytest.mark.slow
+def test_damaged_results_reach_no_table(repo_dir, tmp_path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(repo_dir / "benchmarks")
+    import fuzz_results
+
+    seed = int(os.environ.get("IGNN_FUZZ_SEED", "1"))
+    rows = fuzz_results.fuzz(tmp_path.resolve(), cases=64, seed=seed)
+    assert [row for row in rows if row["wrong"]] == []
+
+
+def test_the_kept_counts_are_of_the_whole_run(repo_dir) -> None:
+    with (repo_dir / "benchmarks/results/fuzz_results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["cases"]) for row in rows) == 64
+    assert {row["wrong"] for row in rows} == {"0"}
