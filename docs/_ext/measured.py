@@ -150,6 +150,7 @@ _EXPLAINED = {
         "Launches of a step on a GPU, forward and backward, or of a picture, and copies between "
         "host and device from the second call on; counted on a pretend device, no GPU was used. "
         "Command: `python benchmarks/kernel_counts.py --out benchmarks/results/kernel_counts.csv`."
+    ),
     "fuzz_checkpoints": (
         "Checkpoints of every hostile and senseless kind, taken through every command and function "
         "that reads one, under an audit hook. `opened`: the door looks at a part that is sound, "

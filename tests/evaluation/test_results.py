@@ -141,7 +141,9 @@ def test_a_number_that_is_none_is_refused(tmp_path, rows: str, key: str, number:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"format": "1"}']
+    "data",
+    [b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"format": "1"}'],
+    ids=["UTF-16", "a mark", "no end", "a word"],
 )
 def test_what_is_no_json_is_named(tmp_path, data: bytes) -> None:
     (tmp_path / "results.json").write_bytes(data)
