@@ -17,6 +17,7 @@ _SHOWN_ALONE = (
     "attention_figures",
     "data",
     "fuzz_checkpoints",
+    "fuzz_pictures",
     "hostile_files",
     "ladder_recipes",
     "large_picture",

@@ -208,7 +208,7 @@ def configs() -> str:
             aggregator = (network.get("aggregator") or {}).get("type", "")
             iterations = config.get("train_cfg", {}).get("max_iters")
             lines.append(
-                f"| `{path.stem}` | {network.type} | {aggregator} | x{network.scale} | "
+                f"| `{path.stem}` | {network.type} | {aggregator} | x{network.get('scale', 1)} | "
                 f"{f'{iterations:,}' if iterations else 'learns nothing'} |"
             )
         lines += [""]
@@ -255,7 +255,7 @@ def result(path: Path) -> str:
     """One CSV of results with what it shows, without a heading."""
     if not path.is_file():
         return f"`benchmarks/results/{path.name}` is not there yet.\n"
-    return f"{_EXPLAINED[path.stem]}\n\n{_measured_table(path)}\n"
+    return f"{_EXPLAINED[path.stem.removesuffix('_figures')]}\n\n{_measured_table(path)}\n"
 
 
 def grid(path: Path) -> str:
