@@ -57,7 +57,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            matrices: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            matrices: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
@@ -84,6 +84,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
     def _adam(self, parameter: Tensor, group: dict[str, Any]) -> None:
         state, (beta1, beta2) = self.state[parameter], group["betas"]
         gradient = parameter.grad
+        assert gradient is not None
         if not state:
             state["step"] = 0
             state["first"], state["second"] = (torch.zeros_like(parameter) for _ in range(2))
