@@ -49,7 +49,7 @@ def colours_around(_: Backbone, image: Tensor) -> Tensor:
 
 def own_features(network: Backbone, image: Tensor) -> Tensor:
     """What the network has made of the image where an aggregator would sit."""
-    features = network.head(image)
+    features = network.stem(network.sub_mean(image))
     for block in network.blocks[: len(network.blocks) // 2]:
         features = block(features)
     return features

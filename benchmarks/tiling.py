@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ignn_toolbox.apis import init_model
 from ignn_toolbox.images import SUFFIXES, read_image
+from ignn_toolbox.models.program import record
 from ignn_toolbox.ops import PatchGraph, imresize_uint8
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.restore.exact import area_ratio, restore_exactly
@@ -86,7 +87,7 @@ def cost(repeats: int) -> Iterator[dict[str, Any]]:
             started = time.process_time()
             way()
             seconds[name].append(time.process_time() - started)
-    ratio = area_ratio(network, height, width, COST_TILE)
+    ratio = area_ratio(record(network), height, width, COST_TILE)
     for name, taken in seconds.items():
         relative = statistics.median(a / b for a, b in zip(taken, seconds["whole"], strict=True))
         yield {

@@ -21,7 +21,7 @@ def test_recurring_details_are_found_among_nearest_but_not_random_neighbors(
         tmp_path / "hr" / "star.png", np.repeat(rays[..., None] * 200 + 20, 3, 2).astype("u1")
     )
     table = tmp_path / "gain.csv"
-    command = [sys.executable, str(repo_dir / "tools" / "benchmark" / "neighbor_gain.py")]
+    command = [sys.executable, str(repo_dir / "benchmarks" / "neighbor_gain.py")]
     command += ["--images", str(tmp_path / "hr"), "--name", "star", "--out", str(table)]
     done = subprocess.run(
         [*command, "--cases", "as in ignn_tiny", "random"],
