@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from ignn_toolbox.apis import init_model
 from ignn_toolbox.commands.demo import pictures
 from ignn_toolbox.export import ExportError, export_onnx, onnx_parity, patches
 from ignn_toolbox.export.onnx import TOLERANCE, onnx_session
+from ignn_toolbox.models import Network, NetworkSpec
 from ignn_toolbox.registry import MODELS
 
 pytestmark = pytest.mark.extras
@@ -67,10 +67,10 @@ def test_a_file_says_what_it_is(ignn):
     assert "non-commercial" in given["licence"]
 
 
-class _Search(nn.Module):
-    min_size = 12
+class _Search(Network):
+    spec = NetworkSpec(2, min_size=12)
 
-    def forward(self, lq):
+    def run(self, lq, go):
         found = patches.search(lq, lq[..., ::2, ::2], 2, 4, 6, "centred", False)
         return found.index.to(lq.dtype)
 
@@ -122,13 +122,17 @@ def _(x):
     return torch.empty_like(x)
 
 
-class _Strange(nn.Module):
-    def forward(self, lq):
+class _Strange(Network):
+    spec = NetworkSpec(1)
+
+    def run(self, lq, go):
         return strange(lq)
 
 
-class _Branching(nn.Module):
-    def forward(self, lq):
+class _Branching(Network):
+    spec = NetworkSpec(1)
+
+    def run(self, lq, go):
         return lq * 2 if lq.mean() > 0 else lq
 
 
