@@ -5,7 +5,7 @@ import shlex
 
 HELP = "train a network from a config; an interrupted run continues exactly with --resume"
 EXAMPLES = """examples:
-  ignn train edsr_tiny_x2 --data-root /data/sr
+  ignn train edsr_tiny_x2_7k --data-root /data/sr
   ignn train configs/ignn/my_config.py --work-dir runs/mine --amp bf16
   ignn train ignn_tiny_x2 --resume                  # goes on where the run in its work dir stopped
   ignn train ignn_tiny_x2 --cfg-options batch_size=8 optim_wrapper.optimizer.lr=5e-4

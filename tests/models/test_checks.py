@@ -195,7 +195,8 @@ def test_an_exception_in_a_forward_pass_ends_with_the_user_s_line(
     (tmp_path / "faulty_parts.py").write_text(OWN)
     config = tmp_path / "mine.py"
     config.write_text(
-        '_base_ = "ignn_toolbox::edsr_tiny_x2"\ncustom_imports = dict(imports=["faulty_parts"])\n'
+        '_base_ = "ignn_toolbox::edsr_tiny_x2_7k"\n'
+        'custom_imports = dict(imports=["faulty_parts"])\n'
         "model = dict(network=dict(init_cfg=None))\n"
     )
     words = ["--data-root", shared_dir / "data", "--work-dir", tmp_path / "run"]
