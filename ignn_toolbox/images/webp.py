@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 
-from PIL import WebPImagePlugin
+from PIL import Image, WebPImagePlugin
 
 from .colour import pixels_of
 from .metadata import MAX_BYTES, cleaned_exif
@@ -16,10 +16,18 @@ def read_webp(data: bytes, admit: Callable[[int, int], None]) -> Picture:
     """Decode a WebP file; see `decode_picture`."""
     if len(data) < 8 + int.from_bytes(data[4:8], "little") or len(data) < 30:
         raise ValueError("its end is missing")
-    admit(*_size(data))
+    width, height = _size(data)
+    admit(width, height)
     if data[12:16] == b"VP8X" and data[20] & _ANIMATED:
         raise PictureError("is animated; extract its frames first")
-    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    try:
+        image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    except Image.DecompressionBombError:  # Pillow from 13 on; elsewhere our limit is the only one
+        most = 2 * Image.MAX_IMAGE_PIXELS
+        raise PictureError(
+            f"has {width}x{height} pixels, and Pillow decodes at most {most:,} of a WebP; "
+            "convert it to PNG"
+        ) from None
     notes: list[str] = []
     profile = image.info.get("icc_profile")
     if profile and len(profile) > MAX_BYTES:
