@@ -2,7 +2,7 @@
 
 from .evaluation import Evaluation, evaluate
 from .models.spec import Given
-from .restore import SRInferencer
+from .restore import SRInferencer, upscale
 from .zoo import list_models
 from .zoo.importers import import_checkpoint
 from .zoo.loading import init_model
@@ -15,4 +15,5 @@ __all__ = [
     "import_checkpoint",
     "init_model",
     "list_models",
+    "upscale",
 ]

@@ -128,8 +128,33 @@ def _main_help(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"ignn_toolbox {__version__}")
-    parser.parse_args(argv)
+    parser.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "tcsh"),
+        help="print a script by which a shell completes commands, options and file names",
+    )
+    shell = parser.parse_args(argv).completion
+    if shell is not None:
+        return _print_completion(shell)
     parser.print_help()
+    return 0
+
+
+def _print_completion(shell: str) -> int:
+    try:
+        import shtab
+    except ModuleNotFoundError:
+        print("ignn: error: --completion needs shtab: the extra completion", file=sys.stderr)
+        return 1
+    parser = argparse.ArgumentParser("ignn")
+    commands = parser.add_subparsers()
+    for name, summary in COMMANDS:
+        command = commands.add_parser(name, help=summary)
+        _import(f".commands.{_MODULES.get(name, name)}", True).add_arguments(command)
+        for action in command._actions:
+            if action.nargs != 0 and action.choices is None and action.type not in (int, float):
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(parser, shell))
     return 0
 
 

@@ -22,6 +22,7 @@ def test_public_names():
         "import_checkpoint",
         "init_model",
         "list_models",
+        "upscale",
     }
 
 
@@ -47,6 +48,7 @@ def test_arguments_and_defaults():
     }
     first = list(arguments(apis.SRInferencer.__init__).items())[:3]
     assert first == [("model", "ignn_tiny_x2"), ("checkpoint", None), ("device", None)]
+    assert list(arguments(apis.upscale))[:5] == ["picture", "model", "factor", "width", "height"]
     first = list(arguments(apis.evaluate).items())[:4]
     assert [name for name, _ in first] == ["sr_dir", "gt_dir", "scale", "protocol"]
     assert first[3][1] == "y-float"

@@ -42,6 +42,25 @@ def test_every_command_shows_help_with_an_example(name, capsys):
     assert f"ignn {name}" in capsys.readouterr().out.split("example", 1)[1]
 
 
+def test_completion_of_bash_completes_commands_options_and_files(tmp_path):
+    command = [sys.executable, "-m", "ignn_toolbox", "--completion", "bash"]
+    script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "script").write_text(script)
+
+    def completed(*words: str) -> list[str]:
+        run = """
+        . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        $(complete -p ignn | sed 's/.*-F \\([^ ]*\\).*/\\1/') ignn "${COMP_WORDS[-1]}"
+        printf '%s\\n' "${COMPREPLY[@]}"
+        """
+        done = ["bash", "-c", run, "bash", str(tmp_path / "script"), "ignn", *words]
+        return subprocess.run(done, capture_output=True, text=True, check=True).stdout.split()
+
+    assert completed("up") == ["upscale"]
+    assert {"--skip-existing", "--self-ensemble"} <= set(completed("upscale", "--s"))
+    assert completed("upscale", "x", "--tile-mode", "ex") == ["exact"]
+
+
 def test_unknown_command_names_the_nearest(capsys):
     assert cli.main(["upscal"]) == 2
     assert "did you mean `upscale`?" in capsys.readouterr().err

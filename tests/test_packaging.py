@@ -40,3 +40,8 @@ def test_torchvision_is_never_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_package_says_that_it_is_typed(setup_cfg, repo_dir):
+    assert "py.typed" in setup_cfg["options.package_data"]["ignn_toolbox"].split()
+    assert (repo_dir / "ignn_toolbox" / "py.typed").is_file()

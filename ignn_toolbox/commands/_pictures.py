@@ -31,6 +31,7 @@ _INFERENCER = (
     "tile_mode",
     "report_deviation",
     "max_pixels",
+    "value_range",
     "adapt",
 )
 
@@ -154,6 +155,14 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=MAX_PIXELS,
         help="refuse larger pictures (default: %(default)s)",
+    )
+    files.add_argument(
+        "--range",
+        dest="value_range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values of floating-point TIFF files that are black and white (default: 0 1)",
     )
 
 

@@ -12,6 +12,7 @@ class FileFormat:
         suffixes: Endings of file names, the preferred one first.
         alpha: It holds transparency.
         deep: It holds 16 bits a channel.
+        floating: It holds floating point.
         largest_side: Most pixels a side.
     """
 
@@ -19,6 +20,7 @@ class FileFormat:
     suffixes: tuple[str, ...]
     alpha: bool = False
     deep: bool = False
+    floating: bool = False
     largest_side: int = 2**31 - 1
 
 
@@ -26,7 +28,7 @@ _KNOWN = (
     FileFormat("png", (".png",), alpha=True, deep=True),
     FileFormat("jpg", (".jpg", ".jpeg", ".jpe", ".jfif"), largest_side=65_500),
     FileFormat("webp", (".webp",), alpha=True, largest_side=16_383),
-    FileFormat("tiff", (".tif", ".tiff"), alpha=True, deep=True),
+    FileFormat("tiff", (".tif", ".tiff"), alpha=True, deep=True, floating=True),
     FileFormat("bmp", (".bmp",), largest_side=2**31 - 1),
 )
 FORMATS = {kind.name: kind for kind in _KNOWN}

@@ -37,8 +37,9 @@ class Picture:
 
     Attributes:
         pixels: ``(H, W, C)`` as stored in the file, before any rotation that EXIF asks for
-            (TIFF files are turned when they are read); uint8 or uint16; C is 1 (grey), 2 (grey and
-            alpha), 3 (RGB) or 4 (RGB and alpha). Alpha is not multiplied into the colours.
+            (TIFF files are turned when they are read); uint8, uint16 or, from TIFF, floating
+            point; C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha). Alpha is not
+            multiplied into the colours.
         format: A key of `ignn_toolbox.images.FORMATS`.
         exif: The EXIF block without its record of the size, orientation included.
         icc_profile: The colour profile.

@@ -8,11 +8,15 @@ from .picture import Picture, PictureError
 from .pixels import checked_array
 
 
-def from_pillow(image: Image.Image) -> Picture:
+def from_pillow(image: Image.Image, value_range: tuple[float, float] | None = None) -> Picture:
     """Return an image's present frame as an upright picture.
 
-    Grey of 16 bits keeps them, grey of floating point is taken as it is (0 black, 1 white); other
-    modes are as in `decode_picture`.
+    Grey of 16 bits keeps them, grey of floating point stays so; other modes are as in
+    `decode_picture`.
+
+    Args:
+        image: Opened or made; it is not changed.
+        value_range: What black and white are in floating point, as in `checked_array`.
 
     Raises:
         PictureError: The mode is none of grey, RGB, a palette or CMYK, or the image is damaged.
@@ -31,22 +35,29 @@ def from_pillow(image: Image.Image) -> Picture:
         raise error.about("the image") from error
     except (OSError, SyntaxError) as error:
         raise PictureError(f"the image is truncated or damaged: {error}") from error
-    return Picture(checked_array(pixels), "png", icc_profile=profile, notes=tuple(notes))
+    pixels = checked_array(pixels, value_range if pixels.dtype == np.float32 else None)
+    return Picture(pixels, "png", icc_profile=profile, notes=tuple(notes))
 
 
-def to_pillow(pixels: np.ndarray) -> Image.Image:
+def to_pillow(pixels: np.ndarray, icc_profile: bytes | None = None) -> Image.Image:
     """Return ``(H, W)`` or ``(H, W, C)`` as Pillow's image of the same values.
+
+    Args:
+        pixels: uint8; grey may also be uint16 or floating point.
+        icc_profile: The colour profile, which the image then writes into its files.
 
     Raises:
         ValueError: Pillow has no such image: 16 bits or floating point of more than grey.
     """
     flat = pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    if flat.dtype == np.uint8:
-        return Image.fromarray(np.ascontiguousarray(flat))
-    if flat.ndim == 2 and (flat.dtype == np.uint16 or np.issubdtype(flat.dtype, np.floating)):
-        kept = flat if flat.dtype == np.uint16 else flat.astype(np.float32)
-        return Image.fromarray(np.ascontiguousarray(kept))
-    raise ValueError(
-        f"Pillow has no image of {flat.shape[2:] or (1,)} channels of {flat.dtype}; take the "
-        "array, or make it 8 bits first (to_8_bits)"
-    )
+    if np.issubdtype(flat.dtype, np.floating):
+        flat = flat.astype(np.float32)
+    if flat.dtype != np.uint8 and (flat.ndim > 2 or flat.dtype not in (np.uint16, np.float32)):
+        raise ValueError(
+            f"Pillow has no image of {flat.shape[2:] or (1,)} channels of {flat.dtype}; take the "
+            "array, or make it 8 bits first (to_8_bits)"
+        )
+    image = Image.fromarray(np.ascontiguousarray(flat))
+    if icc_profile is not None:
+        image.info["icc_profile"] = icc_profile
+    return image

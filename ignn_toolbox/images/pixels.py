@@ -45,7 +45,8 @@ def checked_array(pixels: np.ndarray, value_range: tuple[float, float] | None = 
     if least < low - slack or most > high + slack:
         raise ValueError(
             f"the picture's values go from {least:.6g} to {most:.6g}, but {low:g} is black and "
-            f"{high:g} is white; say what is (value_range=(low, high)), or pass uint8 or uint16"
+            f"{high:g} is white; say what is (value_range=(low, high), --range LOW HIGH), or pass "
+            "uint8 or uint16"
         )
     if value_range is None:
         return pixels
@@ -71,7 +72,9 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def to_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """Return uint8 or uint16 pixels as uint8, rounded to the nearest."""
+    """Return pixels of any depth as uint8, rounded to the nearest; see `checked_array`."""
+    if pixels.dtype not in LARGEST:
+        return np.rint(checked_array(pixels).clip(0, 1) * 255).astype(np.uint8)
     if pixels.dtype == np.uint16:
         return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     return pixels
@@ -88,9 +91,11 @@ def divided_by_alpha(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Take out alpha that was multiplied into colours, rounded.
 
     Args:
-        colour: ``(H, W, C)`` unsigned.
+        colour: ``(H, W, C)``.
         alpha: ``(H, W, 1)`` of the same dtype; where it is 0 the colour is 0.
     """
+    if colour.dtype not in LARGEST:
+        return np.where(alpha > 0, colour / np.where(alpha > 0, alpha, 1), 0).astype(colour.dtype)
     largest = np.iinfo(colour.dtype).max
     divisor = np.maximum(alpha, 1).astype(np.uint32)
     whole = np.minimum((colour * np.uint32(largest) + divisor // 2) // divisor, largest)

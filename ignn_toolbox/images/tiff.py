@@ -17,17 +17,21 @@ from PIL import Image, TiffImagePlugin
 from .colour import pixels_of
 from .metadata import MAX_BYTES
 from .picture import Picture, PictureError
-from .pixels import divided_by_alpha, upright
+from .pixels import LARGEST, divided_by_alpha, upright
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ASSOCIATED, _ALPHA = 1, (1, 2, 999)  # kinds of extra samples; 999: Corel Draw
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _ZSTD = 1, 5, 8, 32773, 32946, 50000
 _PREDICTED = (_LZW, _DEFLATE, _OLD_DEFLATE, _ZSTD)
-_HORIZONTAL = 2  # the predictor: each sample less the one before it
+_HORIZONTAL, _FLOATING = 2, 3  # predictors: a sample, or its bytes sorted, less the one before
 # Size, depth, colours, layout, compression, palette, tables of JPEG.
 _OF_PIXELS = {*range(256, 285), 317, 320, *range(322, 326), 338, 339, 347, *range(529, 533)}
 _MOST_PAGES = 64  # looked at
-_FORMS = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "untyped", 5: "complex"}
+_FORMS = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "untyped", 5: "complex", 6: "complex"}
+_DEPTHS: dict[tuple[int, ...], tuple[int, ...]] = {
+    (1,): (1, 2, 4, 8, 16),
+    (3,): (16, 32, 64),
+}  # bits by forms
 _UNITS = {2: 1.0, 3: 2.54}  # in inches
 
 
@@ -50,7 +54,8 @@ _quieten()
 def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
     """Decode a TIFF file; see `decode_picture`.
 
-    Samples of 8 and 16 bits are taken out as they are stored, and their tags looked at here: white
+    Samples of 8 and 16 bits and of floating point are taken as they are stored, and their tags
+    looked at here: white
     that is zero, colours with alpha multiplied in, channels that are no alpha, the way up. The
     rest (1, 2 and 4 bits, palettes, JPEG and fax compression, CMYK) is Pillow's.
     """
@@ -75,7 +80,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
 
 
 def encode_tiff(picture: Picture) -> bytes:
-    """Encode a picture, 8 or 16 bits, as TIFF with deflated strips."""
+    """Encode a picture, 8 or 16 bits or floating point, as TIFF with deflated strips."""
     pixels = picture.pixels
     channels = pixels.shape[2]
     options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
@@ -88,7 +93,7 @@ def encode_tiff(picture: Picture) -> bytes:
         photometric="rgb" if channels >= 3 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
         compression="zlib",
-        predictor=True,
+        predictor=pixels.dtype.kind == "u",
         iccprofile=picture.icc_profile,
         metadata=None,
         **options,
@@ -119,11 +124,13 @@ def _only_page(file: tifffile.TiffFile) -> tuple[int, Any]:
 
 def _is_plain(page: Any) -> bool:
     """Tell whether samples can be taken as they are; refuse what nothing here decodes."""
-    bits, forms = page.bitspersample, page.tags.valueof(339, default=1)
-    forms = {int(form) for form in (forms if isinstance(forms, tuple) else (forms,))}
-    if bits not in (1, 2, 4, 8, 16) or forms != {1}:
+    bits, forms = page.bitspersample, _forms(page)
+    if bits not in _DEPTHS.get(forms, ()):
         kind = ", ".join(_FORMS.get(form, "unknown") for form in forms)
-        raise PictureError(f"has samples of {bits} bits ({kind}); unsigned of 8 or 16 are needed")
+        raise PictureError(
+            f"has samples of {bits} bits ({kind}); unsigned of 8 or 16 or floating-point ones are "
+            "needed"
+        )
     if page.imagedepth != 1:
         raise PictureError("is a volume; split it first")
     plain = (
@@ -138,6 +145,12 @@ def _is_plain(page: Any) -> bool:
             f"(photometric {int(page.photometric)}, compression {int(page.compression)})"
         )
     return plain
+
+
+def _forms(page: Any) -> tuple[int, ...]:
+    """What kinds of numbers the samples are."""
+    forms = page.tags.valueof(339, default=1)
+    return tuple(sorted({int(form) for form in (forms if isinstance(forms, tuple) else (forms,))}))
 
 
 def _layout(page: Any) -> tuple[int, int, int, int]:
@@ -191,26 +204,45 @@ def _samples(data: bytes, page: Any, byteorder: str) -> np.ndarray:
     stored = np.dtype(f"{byteorder}u{page.bitspersample // 8}")
     size = stored.itemsize * per_pixel  # of a pixel in a plane
     across, down = -(-page.imagewidth // width), -(-page.imagelength // height)
+    columns = page.imagewidth
+    if page.predictor == _FLOATING:
+        columns = across * width  # each row of a tile was sorted whole
+        if columns > 2 * page.imagewidth + 1024:
+            raise ValueError("its tiles are far wider than the picture")
     found = []
     for plane in range(planes):
         part = slice(plane * across * down, (plane + 1) * across * down)
         offsets, sizes = page.dataoffsets[part], page.databytecounts[part]
-        shape = (page.imagelength, page.imagewidth * size)
+        shape = (page.imagelength, columns * size)
         if page.compression == _NONE:
             rows = _uncompressed(data, offsets, sizes, shape, (height, width * size))
         else:
             tile = (height, width * size) if page.is_tiled else None
             rows = _decompressed(data, page.compression, offsets, sizes, shape, tile or height)
+        if page.predictor == _FLOATING and page.compression in _PREDICTED:
+            rows = _in_order(rows.reshape(len(rows), across, -1), per_pixel, stored.itemsize)
+            stored = stored.newbyteorder(">")
         samples = rows.view(stored).astype(stored.newbyteorder("="))
-        samples = samples.reshape(page.imagelength, page.imagewidth, per_pixel)
+        samples = samples.reshape(page.imagelength, columns, per_pixel)[:, : page.imagewidth]
         if page.predictor == _HORIZONTAL and page.compression in _PREDICTED:
             for start in range(0, page.imagewidth, width):
                 piece = samples[:, start : start + width]
                 np.cumsum(piece, axis=1, dtype=samples.dtype, out=piece)
-        elif page.predictor not in (1, _HORIZONTAL):
+        elif page.predictor not in (1, _HORIZONTAL, _FLOATING):
             raise PictureError(f"has the predictor {int(page.predictor)}, which is not known")
         found.append(samples)
-    return found[0] if planes == 1 else np.concatenate(found, axis=2)
+    whole = found[0] if planes == 1 else np.concatenate(found, axis=2)
+    if _forms(page) == (3,):
+        whole = np.ascontiguousarray(whole).view(f"f{whole.itemsize}")
+    return whole
+
+
+def _in_order(rows: np.ndarray, per_pixel: int, size: int) -> np.ndarray:
+    """Undo the floating-point predictor: bytes ``(H, tiles, W)`` to big-endian ``(H, bytes)``."""
+    height, tiles, _ = rows.shape
+    summed = np.cumsum(rows.reshape(height, tiles, -1, per_pixel), axis=2, dtype=np.uint8)
+    planes = summed.reshape(height, tiles, size, -1)
+    return np.ascontiguousarray(planes.transpose(0, 1, 3, 2)).reshape(height, -1)
 
 
 def _uncompressed(
@@ -275,6 +307,8 @@ def _interpreted(samples: np.ndarray, page: Any, notes: list[str]) -> np.ndarray
     if mask is not None and alpha is not None and kinds[alpha] == _ASSOCIATED:
         colour = divided_by_alpha(colour, mask)
     if page.photometric == _WHITE_IS_ZERO:
+        if samples.dtype not in LARGEST:
+            raise PictureError("has floating-point samples of which 0 is white; invert it")
         colour = np.iinfo(samples.dtype).max - colour
     return np.ascontiguousarray(colour if mask is None else np.concatenate([colour, mask], 2))
 

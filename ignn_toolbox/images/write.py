@@ -11,7 +11,7 @@ from ..files import write_bytes
 from ..text import shown
 from .formats import FORMATS, SUFFIXES
 from .picture import ORIENTATION_TAG, Picture, PictureError
-from .pixels import over_background, to_8_bits, upright
+from .pixels import LARGEST, over_background, to_8_bits, upright
 from .png import encode_png16, says_other_colours, with_chunks
 from .tiff import encode_tiff
 
@@ -44,7 +44,8 @@ def as_writable(
         has none. What else is lost (EXIF, profile, 16 bits, ...) is in ``notes``.
 
     Raises:
-        PictureError: The format has no transparency, or no place for so many pixels.
+        PictureError: The format has no transparency, no floating point, or no place for so many
+            pixels.
     """
     kind = FORMATS[file_format]
     if max(size) > kind.largest_side:
@@ -53,8 +54,13 @@ def as_writable(
             f"{kind.largest_side} pixels a side; choose png or tiff"
         )
     pixels = picture.pixels
+    if pixels.dtype not in LARGEST and not kind.floating:
+        able = ", ".join(other.name for other in FORMATS.values() if other.floating)
+        raise PictureError(
+            f"{shown(name)} holds floating point, which {file_format} cannot; choose {able}"
+        )
     if pixels.shape[2] in (2, 4) and not kind.alpha:
-        if (pixels[:, :, -1] == np.iinfo(pixels.dtype).max).all():
+        if (pixels[:, :, -1] == LARGEST[pixels.dtype]).all():
             picture = replace(picture, pixels=pixels[:, :, :-1])
         elif background is not None:
             picture = replace(picture, pixels=over_background(pixels, background))

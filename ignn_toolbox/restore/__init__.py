@@ -1,5 +1,5 @@
 """Pictures in, larger pictures out: files of every kind, arrays, tensors, one or many."""
 
-from .inferencer import SRInferencer, Target
+from .inferencer import SRInferencer, Target, upscale
 
-__all__ = ["SRInferencer", "Target"]
+__all__ = ["SRInferencer", "Target", "upscale"]

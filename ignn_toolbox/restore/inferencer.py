@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..images import (
@@ -15,7 +17,10 @@ from ..images import (
     Picture,
     checked_array,
     fill_transparent,
+    from_pillow,
+    in_range,
     read_picture,
+    to_pillow,
     upright,
 )
 from ..images.convert import tensor_to_arrays, to_array, to_tensor
@@ -33,7 +38,7 @@ from .runner import Progress, TiledRestorer, warn
 DEFAULT_MODEL = "ignn_tiny_x2"
 
 Restore = Callable[[Tensor], Tensor]
-Source = str | Path | np.ndarray | Tensor
+Source = str | Path | np.ndarray | Tensor | Image.Image
 
 _LARGEST_GROWTH = 16  # in pixels: x4 is the largest scale of a network
 
@@ -97,6 +102,8 @@ class SRInferencer:
             ``'independent'`` restores each tile on its own and blends them.
         report_deviation: Restore in exact tiles too and report how far independent ones are off.
         max_pixels: Larger picture files are refused before they are decoded.
+        value_range: Which values of floating-point pictures are black and white, 0 and 1 by
+            default; results are in the same range. Others than floating-point ones have their own.
         adapt: Tune the network on each picture before restoring it, if that is predicted to gain:
             ``'fast'``, ``'best'``, a number of steps, or an `InternalLearning`.
 
@@ -119,10 +126,12 @@ class SRInferencer:
         tile_mode: TileMode = "exact",
         report_deviation: bool = False,
         max_pixels: int = MAX_PIXELS,
+        value_range: tuple[float, float] | None = None,
         adapt: str | int | InternalLearning | None = None,
     ) -> None:
         self.device = _device(device)
         self.max_pixels = max_pixels
+        self._range = value_range
         self._amp = amp
         if isinstance(adapt, str | int):
             adapt = InternalLearning(parse_steps(adapt))
@@ -153,42 +162,47 @@ class SRInferencer:
         factor: float | None = None,
         width: int | None = None,
         height: int | None = None,
-    ) -> Iterator[np.ndarray]:
+        as_pil: bool = False,
+    ) -> Iterator[Any]:
         """Restores pictures one after the other, each when it is asked for.
 
         Args:
             inputs: One of the following or an iterable of them: a path; an array ``(H, W)`` or
                 ``(H, W, C)`` with C = 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha), uint8,
-                uint16 or floating point in [0, 1]; a tensor ``(C, H, W)`` or ``(N, C, H, W)``,
-                uint8 or floating point in [0, 1].
+                uint16 or floating point; a tensor ``(C, H, W)`` or ``(N, C, H, W)``, uint8,
+                uint16 or floating point; an image of Pillow's.
             factor: Output size over input size, if not the model's scale. The zoo model of the
                 same kind whose scale is nearest restores the picture, the exact bicubic does the
                 rest.
             width: Output width; alone it keeps the aspect ratio.
             height: Output height; alone it keeps the aspect ratio.
+            as_pil: Give Pillow's images, with their colour profiles, in place of arrays.
 
         Returns:
             A lazy iterator of arrays ``(H', W', C)``, or ``(H', W')`` for ``(H, W)``, of the
-            input's dtype, clipped to its range. Pictures from files come upright. The next
-            picture is read while the present one is computed.
+            input's dtype, clipped to its range. Pictures from files and Pillow come upright. The
+            next picture is read while the present one is computed.
 
         Raises:
             FileNotFoundError: A file does not exist.
             TypeError: An input is none of the above.
-            ValueError: A picture cannot be decoded or is too small for the network.
+            ValueError: A picture cannot be decoded or is too small for the network; a
+                floating-point one has values more than a tenth outside its range; Pillow has no
+                image of its depth and channels.
         """
         target = Target(factor, width, height)
-        if isinstance(inputs, str | Path | np.ndarray | Tensor):
+        if isinstance(inputs, Source):
             inputs = [inputs]
-        return self._iterate(iter(inputs), target)
+        return self._iterate(iter(inputs), target, as_pil)
 
     def restore_picture(self, picture: Picture, target: Target = Target()) -> Picture:
         """Restores a decoded picture; format, EXIF and colour profile stay."""
         target = target.as_stored(picture.orientation)
-        return replace(picture, pixels=self.restore_pixels(picture.pixels, target))
+        restored = self.restore_pixels(self._checked(picture.pixels), target)
+        return replace(picture, pixels=self._in_range(restored))
 
     def restore_pixels(self, pixels: np.ndarray, target: Target = Target()) -> np.ndarray:
-        """Restores one array ``(H, W, C)``; see :meth:`__call__` for kinds and ranges.
+        """Restores one array ``(H, W, C)``: uint8, uint16 or floating point in [0, 1].
 
         Colour under fully transparent pixels takes no part: it is replaced by that of the nearest
         visible pixel before the network sees it.
@@ -204,6 +218,14 @@ class SRInferencer:
             mask = imresize(to_tensor(alpha[:, :, None]), size=size)
             restored = torch.cat([restored, mask], 1)
         return to_array(restored, pixels.dtype)
+
+    def _checked(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels whose floating-point values were in `value_range`, with these in [0, 1]."""
+        return checked_array(pixels, self._range if _is_floating(pixels) else None)
+
+    def _in_range(self, pixels: np.ndarray) -> np.ndarray:
+        """The way back."""
+        return in_range(pixels, self._range) if self._range and _is_floating(pixels) else pixels
 
     def _output_size(self, pixels: np.ndarray, target: Target) -> tuple[int, int]:
         height, width, _ = pixels.shape
@@ -261,33 +283,87 @@ class SRInferencer:
         self.report(str(made))
         return tuned
 
-    def _iterate(self, inputs: Iterator[Source], target: Target) -> Iterator[np.ndarray]:
+    def _iterate(self, inputs: Iterator[Source], target: Target, as_pil: bool) -> Iterator[Any]:
         reader = ThreadPoolExecutor(1)
         try:
-            following = reader.submit(self._next_pixels, inputs)
+            following = reader.submit(self._next_pictures, inputs)
             while (batch := following.result()) is not None:
-                following = reader.submit(self._next_pixels, inputs)
-                for pixels, orientation in batch:
+                following = reader.submit(self._next_pictures, inputs)
+                for taken in batch:
+                    pixels = taken.pixels
                     flat = pixels[:, :, None] if pixels.ndim == 2 else pixels
-                    restored = self.restore_pixels(flat, target.as_stored(orientation))
-                    restored = upright(restored, orientation)
-                    yield restored[:, :, 0] if pixels.ndim == 2 else restored
+                    restored = self.restore_pixels(flat, target.as_stored(taken.orientation))
+                    restored = upright(self._in_range(restored), taken.orientation)
+                    if as_pil:
+                        yield to_pillow(restored, taken.icc_profile)
+                    else:
+                        yield restored[:, :, 0] if pixels.ndim == 2 else restored
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
 
-    def _next_pixels(self, inputs: Iterator[Source]) -> list[tuple[np.ndarray, int]] | None:
+    def _next_pictures(self, inputs: Iterator[Source]) -> list[Picture] | None:
+        """The next input's pictures, with values in [0, 1] or integers, ``(H, W)`` as given."""
         try:
             source = next(inputs)
         except StopIteration:
             return None
         if isinstance(source, str | Path):
             picture = read_picture(source, self.max_pixels)
-            return [(picture.pixels, picture.orientation)]
+            return [replace(picture, pixels=self._checked(picture.pixels))]
+        if isinstance(source, Image.Image):
+            return [from_pillow(source, self._range)]
         if isinstance(source, Tensor):
-            return [(pixels, 1) for pixels in tensor_to_arrays(source)]
+            given = self._range if source.is_floating_point() else None
+            return [Picture(pixels, "png") for pixels in tensor_to_arrays(source, given)]
         if isinstance(source, np.ndarray):
-            return [(checked_array(source), 1)]
-        raise TypeError(f"a {type(source).__name__} is no picture; use a path, array or tensor")
+            return [Picture(self._checked(source), "png")]
+        raise TypeError(
+            f"{type(source).__name__} is no kind of picture; a path, an array, a tensor or an "
+            "image of Pillow's is needed"
+        )
+
+
+def upscale(
+    picture: Source,
+    model: str | Path | Restorer | SRInferencer = DEFAULT_MODEL,
+    *,
+    factor: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    as_pil: bool = False,
+    **options: Any,
+) -> Any:
+    """Super-resolve one picture: an array, or with ``as_pil`` an image of Pillow's.
+
+    Args:
+        picture: A path, array, tensor of one picture or Pillow's image; see `SRInferencer`.
+        model: What `SRInferencer` takes, or one, which is not loaded again for every picture.
+        factor: Output size over input size, if not the model's scale.
+        width: Output width; alone it keeps the aspect ratio.
+        height: Output height; alone it keeps the aspect ratio.
+        as_pil: Give an image of Pillow's.
+        **options: Further arguments of `SRInferencer`.
+
+    Raises:
+        TypeError: Options for an `SRInferencer` that is there already, or no picture.
+        ValueError: As `SRInferencer`; or several pictures.
+    """
+    if isinstance(model, SRInferencer) and options:
+        raise TypeError(f"{', '.join(options)}: say it where the SRInferencer is made")
+    if not isinstance(picture, Source):
+        raise TypeError(
+            f"{type(picture).__name__} is no picture; SRInferencer takes several, a path, array, "
+            "tensor or Pillow's image is one"
+        )
+    if isinstance(picture, Tensor) and picture.ndim == 4 and len(picture) != 1:
+        raise ValueError(f"a tensor of {len(picture)} pictures; SRInferencer takes several")
+    inferencer = model if isinstance(model, SRInferencer) else SRInferencer(model, **options)
+    size = dict(factor=factor, width=width, height=height)
+    return next(inferencer([picture], **size, as_pil=as_pil))  # type: ignore[arg-type]
+
+
+def _is_floating(pixels: np.ndarray) -> bool:
+    return np.issubdtype(pixels.dtype, np.floating)
 
 
 def _device(device: str | torch.device | None) -> torch.device:

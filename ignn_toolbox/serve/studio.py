@@ -141,6 +141,10 @@ class Studio:
                 f"{shown(path.name)} has {error.width}x{error.height} pixels; this page takes "
                 f"{self.limits.megapixels:g} megapixels."
             ) from error
+        if picture.pixels.dtype.kind == "f":
+            raise ValueError(
+                f"{shown(path.name)} holds floating point, which this page cannot show."
+            )
         pixels = upright(picture.pixels, picture.orientation)
         return replace(picture, pixels=pixels, format="png", exif=None)
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from ignn_toolbox.images import write_image
@@ -64,6 +65,27 @@ def test_config_and_checkpoint_are_taken_too(cli, tmp_path, tiny_checkpoint):
     assert status == 0, err
     (wanted,) = SRInferencer(tiny_checkpoint, device="cpu")(picture())
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.png")), wanted)
+
+
+def test_floating_point_files_keep_their_range_and_say_what_it_is(
+    upscale, tmp_path, tiny_checkpoint
+):
+    """Through the network without a rounding to integers, in the file's own values."""
+    pixels = np.random.default_rng(0).random((24, 30, 3)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", pixels * 4000 - 100, photometric="rgb")
+    status, _, err = upscale(tmp_path / "a.tif", "-o", tmp_path / "b.tif")
+    assert status == 1
+    assert "but 0 is black and 1 is white; say what is (value_range" in err
+    words = (tmp_path / "a.tif", "-o", tmp_path / "b.tif", "--range", -100, 3900)
+    status, _, err = upscale(*words)
+    assert status == 0, err
+    (wanted,) = SRInferencer(tiny_checkpoint, device="cpu")(pixels)
+    written = tifffile.imread(tmp_path / "b.tif")
+    assert written.dtype == np.float32
+    np.testing.assert_allclose(written, wanted * 4000 - 100, atol=0.01)
+    status, _, err = upscale(*words[:2], tmp_path / "b.png", *words[3:])
+    assert status == 1
+    assert "a.tif holds floating point, which png cannot; choose tiff" in err
 
 
 def test_bad_files_are_named_and_the_rest_is_done(upscale, tmp_path):

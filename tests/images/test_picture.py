@@ -158,7 +158,7 @@ def test_phone_jpeg_with_preview_frames_is_a_still(photo):
         (lambda p: encoded(p, "PNG", save_all=True, append_images=[p.rotate(180)]), "animated"),
         (lambda p: encoded(p, "WEBP", save_all=True, append_images=[p.rotate(180)]), "animated"),
         (lambda p: encoded(p, "TIFF", save_all=True, append_images=[p]), "several pages"),
-        (lambda p: encoded(p.convert("F"), "TIFF"), "32 bits .floating-point"),
+        (lambda p: encoded(p.convert("I"), "TIFF"), "32 bits .signed"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_a_reason(photo, make, reason):

@@ -3,6 +3,8 @@
 import io
 import itertools
 import re
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -233,10 +235,66 @@ def test_a_strip_that_unpacks_to_too_little_or_much_is_bounded() -> None:
         read(bytes(data))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_floating_point_is_read_and_written_as_it_is(dtype: str, channels: int) -> None:
+    pixels = np.random.default_rng(0).normal(0, 900, (*SIZE, channels)).astype(dtype)
+    colour = "rgb" if channels > 1 else "minisblack"
+    alpha = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
+    for tile, packed, order in itertools.product((None, (16, 32)), (None, "zlib"), "<>"):
+        options = {"tile": tile, "compression": packed, "byteorder": order, **alpha}
+        np.testing.assert_array_equal(read(tiff(pixels, colour, **options)), pixels, str(options))
+    written = read(encode_picture(Picture(pixels, "tiff")))
+    assert written.dtype == dtype
+    np.testing.assert_array_equal(written, pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [SIZE, (200, 300)])
+@pytest.mark.parametrize("predictor", [1, 3])
+def test_floating_point_of_another_program_with_its_predictor(tmp_path, channels, size, predictor):
+    pixels = np.random.default_rng(0).normal(0, 9, (*size, channels)).astype(np.float32)
+    path = tmp_path / "a.tif"
+    options = [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, predictor]
+    cv2.imwrite(str(path), pixels[:, :, ::-1], [*options, cv2.IMWRITE_TIFF_ROWSPERSTRIP, 16])
+    with tifffile.TiffFile(path) as file:
+        assert int(file.pages[0].predictor) == predictor
+    np.testing.assert_array_equal(read(path.read_bytes()), pixels)
+
+
+def test_rows_of_tiles_were_sorted_with_their_padding() -> None:
+    """By hand, as TIFF's technical note 3 has it: a picture of 40x16 in tiles of 32x16."""
+    pixels = np.random.default_rng(0).normal(0, 9, (16, 40)).astype(np.float32)
+    padded = np.pad(pixels, ((0, 0), (0, 24)))
+    tiles = []
+    for tile in (padded[:, :32], padded[:, 32:]):
+        planes = tile.astype(">f4").view(np.uint8).reshape(16, 32, 4).transpose(0, 2, 1)
+        row = planes.reshape(16, -1)
+        tiles.append(zlib.compress(np.diff(row, axis=1, prepend=np.uint8(0)).tobytes()))
+    offsets = (8, 8 + len(tiles[0]))
+    directory_at = sum(map(len, tiles)) + 8
+    values_at = directory_at + 2 + 12 * 12 + 4
+    tags = {256: 40, 257: 16, 258: 32, 259: 8, 262: 1, 277: 1, 317: 3, 322: 32, 323: 16}
+    tags |= {324: values_at, 325: values_at + 8, 339: 3}
+    entries = b"".join(
+        struct.pack("<HHII", tag, 4, 2 if tag in (324, 325) else 1, value)
+        for tag, value in tags.items()
+    )
+    data = struct.pack("<2sHI", b"II", 42, directory_at) + b"".join(tiles)
+    data += struct.pack("<H", len(tags)) + entries + bytes(4)
+    data += struct.pack("<4I", *offsets, *map(len, tiles))
+    np.testing.assert_array_equal(read(data)[:, :, 0], pixels)
+
+
 @pytest.mark.parametrize(
     ("pixels", "options", "reason"),
     [
-        (np.zeros((4, 5, 3), np.float32), {}, "32 bits .floating-point"),
+        (np.zeros((4, 5, 3), np.complex64), {}, "64 bits .complex"),
+        (
+            np.zeros((4, 5, 1), np.float32),
+            {"photometric": "miniswhite"},
+            "floating-point .* invert",
+        ),
         (np.zeros((4, 5, 3), np.int16), {}, "16 bits .signed"),
         (np.zeros((4, 5, 1), np.int8), {}, "8 bits .signed"),
         (np.zeros((4, 5, 1), np.uint32), {}, "32 bits .unsigned"),

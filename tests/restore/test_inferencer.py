@@ -11,7 +11,7 @@ from ignn_toolbox.models import Network, NetworkSpec
 from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.restore import inferencer as inferencer_module
-from ignn_toolbox.restore.inferencer import SRInferencer, Target
+from ignn_toolbox.restore.inferencer import SRInferencer, Target, upscale
 
 
 def doubled(pixels):
@@ -217,12 +217,65 @@ def test_bfloat16_stays_close(tiny):
         (np.full((4, 4, 3), np.nan), ValueError, "not finite"),
         (torch.zeros(4, 4), ValueError, r"\(4, 4\) is no picture"),
         ("none.png", FileNotFoundError, "none.png does not exist"),
-        ([None], TypeError, "a NoneType is no picture"),
+        ([None], TypeError, "NoneType is no kind of picture"),
+        (np.full((4, 4), 255.0), ValueError, "from 255 to 255, but 0 is black"),
     ],
 )
 def test_bad_inputs_are_explained(nearest, source, error, message):
     with pytest.raises(error, match=message):
         list(nearest(source))
+
+
+def test_a_range_of_values_is_that_of_the_results_too(nearest_restorer):
+    """Of arrays, tensors, files' integers (which have their own), and Pillow's images."""
+    inferencer = SRInferencer(nearest_restorer, device="cpu", value_range=(-10, 245))
+    pixels = noise(np.uint8, 5, 6, 3)
+    floats = pixels.astype(np.float32) - 10
+    tensor = torch.from_numpy(floats).permute(2, 0, 1)
+    grey = Image.fromarray(floats[:, :, 0])
+    from_floats, from_tensor, from_integers, from_image = inferencer([floats, tensor, pixels, grey])
+    wanted = doubled(pixels).astype(np.float32) - 10
+    np.testing.assert_allclose(from_floats, wanted, atol=1e-4)
+    np.testing.assert_allclose(from_tensor, wanted, atol=1e-4)
+    np.testing.assert_array_equal(from_integers, doubled(pixels))
+    np.testing.assert_allclose(from_image, wanted[:, :, :1], atol=1e-4)
+    with pytest.raises(ValueError, match="from 246 to 500, but -10 is black and 245 is white"):
+        list(inferencer(np.array([[246.0, 500.0]])))
+
+
+def test_pillow_s_images_go_in_and_with_as_pil_come_out(nearest):
+    pixels = noise(np.uint8, 5, 7, 4)
+    image = Image.fromarray(pixels[:, :, :3])
+    image.info["icc_profile"] = b"a profile"
+    assert isinstance(next(nearest(image)), np.ndarray)
+    (made,) = nearest(image, as_pil=True, factor=3)
+    assert isinstance(made, Image.Image)
+    assert made.size == (21, 15)
+    assert made.info["icc_profile"] == b"a profile"
+    wanted = list(nearest([pixels[:, :, 0], noise(np.uint16, 5, 7), pixels]))
+    for array, result in zip(
+        wanted, nearest([pixels[:, :, 0], noise(np.uint16, 5, 7), pixels], as_pil=True), strict=True
+    ):
+        np.testing.assert_array_equal(np.array(result), array)
+    with pytest.raises(ValueError, match=r"Pillow has no image of \(3,\) channels of uint16"):
+        next(nearest(noise(np.uint16, 5, 7, 3), as_pil=True))
+
+
+def test_upscale_takes_one_picture_and_gives_one(nearest_restorer, nearest, tmp_path):
+    pixels = noise(np.uint8, 5, 7, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    sources = [pixels, tmp_path / "a.png", Image.fromarray(pixels)]
+    for source in [*sources, torch.from_numpy(pixels).permute(2, 0, 1)[None]]:
+        result = upscale(source, nearest_restorer, device="cpu")
+        np.testing.assert_array_equal(result, doubled(pixels))
+    assert upscale(pixels, nearest, width=21).shape == (15, 21, 3)
+    assert upscale(pixels, nearest, as_pil=True).size == (14, 10)
+    with pytest.raises(TypeError, match="list is no picture; SRInferencer takes several"):
+        upscale([pixels], nearest)
+    with pytest.raises(ValueError, match="a tensor of 2 pictures"):
+        upscale(torch.zeros(2, 3, 4, 4), nearest)
+    with pytest.raises(TypeError, match="amp: say it where the SRInferencer is made"):
+        upscale(pixels, nearest, amp=True)
 
 
 def test_too_small_picture_names_the_smallest_size(tiny):
