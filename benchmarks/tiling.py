@@ -3,6 +3,7 @@
 python benchmarks/tiling.py equality
 python benchmarks/tiling.py cost
 python benchmarks/tiling.py independent --images data/bench/Urban100
+python benchmarks/tiling.py attention
 """
 
 import argparse
@@ -16,7 +17,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from frame.measure import measure, resident_bytes
 from frame.table import write_table
+from speed_cases.attention import CSNLN, CSNLN_TINY, PA_EDSR, PA_EDSR_TINY
 from torch import Tensor
 
 from ignn_toolbox.apis import init_model
@@ -47,6 +50,14 @@ SCALES = (2, 3, 4)
 SIZES = ((48, 64), (97, 71), (150, 131))  # height, width
 CHANNELS, TILE = 16, 40
 COST_SIZE, COST_TILE = (512, 768), 192
+# LR width and height, tile, MiB that the tiled run may take above the process before it.
+ATTENTIONS: dict[str, tuple[dict[str, Any], tuple[int, int], int, int]] = {
+    "csnln_tiny_x2": ({**CSNLN_TINY, "scale": 2}, (512, 340), 128, 600),
+    "pa_edsr_tiny_x2": ({**PA_EDSR_TINY, "scale": 2}, (512, 340), 128, 600),
+    "csnln_x2": ({**CSNLN, "scale": 2}, (160, 120), 64, 1024),
+    "pa_edsr_x2": ({**PA_EDSR, "scale": 2}, (160, 120), 64, 1024),
+    "csnln_x4": ({**CSNLN, "scale": 4}, (160, 120), 64, 1024),
+}
 
 
 def equality() -> Iterator[dict[str, Any]]:
@@ -127,6 +138,30 @@ def independent(folder: Path, count: int) -> Iterator[dict[str, Any]]:
         yield _deviation_row(f"all {len(paths)}", None, tile, largest, mean)
 
 
+def attention(names: list[str]) -> Iterator[dict[str, Any]]:
+    """Networks whose attention goes over the whole picture: tiled beside whole."""
+    for name in names:
+        config, (width, height), tile, allowed = ATTENTIONS[name]
+        torch.manual_seed(0)
+        network = MODELS.build(config).eval()
+        lq, base = _smooth(height, width), resident_bytes()
+        tiled: list[Tensor] = []
+        measured = {
+            "whole": measure(lambda: tiled.append(network(lq)), base),  # noqa: B023
+            "tiled": measure(lambda: tiled.append(_tiled(network, lq, tile, 2**40)), base),  # noqa: B023
+        }
+        yield {
+            "model": name,
+            "lr_size": f"{width}x{height}",
+            "tile": tile,
+            "largest_difference_of_255": f"{(tiled[0] - tiled[1]).abs().max().item() * 255:.1e}",
+            "largest_of_255": f"{tiled[0].abs().max().item() * 255:.0f}",
+            **{f"{way}_peak_mib": round((it.peak or 0) / 2**20) for way, it in measured.items()},
+            "may_peak_mib": allowed,
+            **{f"{way}_seconds": round(it.wall, 1) for way, it in measured.items()},
+        }
+
+
 def _deviation_row(
     name: str, lq: Tensor | None, tile: int, largest: float, mean: float
 ) -> dict[str, Any]:
@@ -179,10 +214,11 @@ def _tiled(network: Any, lq: Tensor, tile: int, limit: int) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("equality", "cost", "independent"))
+    parser.add_argument("what", choices=("equality", "cost", "independent", "attention"))
     parser.add_argument("--images", type=Path, default=Path("data/bench/Urban100"))
     parser.add_argument("--count", type=int, default=5, help="images of the folder (default: 5)")
     parser.add_argument("--repeats", type=int, default=5, help="of the cost (default: 5)")
+    parser.add_argument("--models", nargs="+", default=list(ATTENTIONS), choices=ATTENTIONS)
     parser.add_argument("--out", type=Path, help="CSV file")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -190,6 +226,7 @@ def main() -> None:
         "equality": equality,
         "cost": lambda: cost(args.repeats),
         "independent": lambda: independent(args.images, args.count),
+        "attention": lambda: attention(args.models),
     }
     rows = []
     with torch.inference_mode(), warnings.catch_warnings():
@@ -197,7 +234,8 @@ def main() -> None:
         for row in ways[args.what]():
             rows.append(row)
             print(*row.values())
-    write_table(args.out or Path(f"benchmarks/results/tiling_{args.what}.csv"), rows)
+    key = ("model",) if args.what == "attention" else ()
+    write_table(args.out or Path(f"benchmarks/results/tiling_{args.what}.csv"), rows, key=key)
 
 
 if __name__ == "__main__":
