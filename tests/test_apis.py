@@ -47,7 +47,7 @@ def test_arguments_and_defaults():
         "scale": None,
     }
     first = list(arguments(apis.SRInferencer.__init__).items())[:3]
-    assert first == [("model", "ignn_tiny_x2"), ("checkpoint", None), ("device", None)]
+    assert first == [("model", "edsr_tiny_x2"), ("checkpoint", None), ("device", None)]
     assert list(arguments(apis.upscale))[:5] == ["picture", "model", "factor", "width", "height"]
     first = list(arguments(apis.evaluate).items())[:4]
     assert [name for name, _ in first] == ["sr_dir", "gt_dir", "scale", "protocol"]

@@ -35,7 +35,7 @@ from .memory import parse_memory
 from .planner import TileMode
 from .runner import Progress, TiledRestorer, warn
 
-DEFAULT_MODEL = "ignn_tiny_x2"
+DEFAULT_MODEL = "edsr_tiny_x2"
 
 Restore = Callable[[Tensor], Tensor]
 Source = str | Path | np.ndarray | Tensor | Image.Image
