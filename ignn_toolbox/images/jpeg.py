@@ -7,13 +7,16 @@ from collections.abc import Callable
 from PIL import JpegImagePlugin
 
 from .colour import pixels_of
-from .metadata import MAX_BYTES, cleaned_exif
+from .metadata import MAX_BYTES, bounded_xmp, cleaned_exif
 from .picture import Picture, PictureError
 
-_SOI, _EOI, _SOS, _APP0, _APP1, _APP2 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_APP0, _APP1, _APP2, _APP13 = 0xE0, 0xE1, 0xE2, 0xED
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start of a frame, by its coding
 _INCH, _CENTIMETRE = 1, 2
 _PROFILE = b"ICC_PROFILE\0"
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+LONGEST_XMP = 65_533 - len(_XMP)
 _MARKER = re.compile(rb"\xff+([\x02-\xcf\xd8-\xfe])")
 _END = b"\xff\xd9"
 
@@ -34,15 +37,32 @@ def read_jpeg(data: bytes, admit: Callable[[int, int], None]) -> Picture:
     profile = _profile([content for kind, content in segments if kind == _APP2], notes)
     image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     pixels, profile = pixels_of(image, profile, notes)
-    exif = next((c for kind, c in segments if kind == _APP1 and c[:6] == b"Exif\0\0"), None)
+    if _first(segments, _APP13, b"Photoshop 3.0\0"):
+        notes.append("IPTC was left behind")
+    density = _first(segments, _APP0, b"JFIF\0")
     return Picture(
         pixels,
         "jpg",
-        cleaned_exif(exif, notes),
+        cleaned_exif(_first(segments, _APP1, b"Exif\0\0"), notes),
         profile,
-        next((_density(c) for kind, c in segments if kind == _APP0 and c[:5] == b"JFIF\0"), None),
+        bounded_xmp(_first(segments, _APP1, _XMP), notes),
+        _density(density) if density else None,
         notes=tuple(notes),
     )
+
+
+def with_xmp(data: bytes, packet: bytes) -> bytes:
+    """Put an XMP packet of at most `LONGEST_XMP` bytes into a JPEG file, behind its first block."""
+    place = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    content = _XMP + packet
+    segment = b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content
+    return data[:place] + segment + data[place:]
+
+
+def _first(segments: list[tuple[int, bytes]], kind: int, beginning: bytes) -> bytes | None:
+    """The content, behind its name, of the first segment of a name."""
+    found = (c for marker, c in segments if marker == kind and c.startswith(beginning))
+    return next((content[len(beginning) :] for content in found), None)
 
 
 def _walk(data: bytes) -> list[tuple[int, bytes]]:
@@ -81,7 +101,7 @@ def _profile(segments: list[bytes], notes: list[str]) -> bytes | None:
 
 
 def _density(segment: bytes) -> tuple[float, float] | None:
-    unit, across, down = segment[7:8], segment[8:10], segment[10:12]
+    unit, across, down = segment[2:3], segment[3:5], segment[5:7]
     factor = {_INCH: 1.0, _CENTIMETRE: 2.54}.get(int.from_bytes(unit, "big"), 0.0)
     values = int.from_bytes(across, "big") * factor, int.from_bytes(down, "big") * factor
     return values if all(values) else None

@@ -11,6 +11,16 @@ _STALE_EXIF_TAGS = (0xA002, 0xA003)
 _EXIF_IFD = 0x8769
 
 
+def bounded_xmp(packet: object, notes: list[str]) -> bytes | None:
+    """Return an XMP packet, unless it is huge or none; then ``notes`` is told."""
+    if packet is None:
+        return None
+    if isinstance(packet, bytes) and len(packet) <= MAX_TEXT:
+        return packet
+    notes.append("a damaged or huge XMP packet was left behind")
+    return None
+
+
 def cleaned_exif(block: bytes | None, notes: list[str]) -> bytes | None:
     """Return an EXIF block without its record of the size.
 

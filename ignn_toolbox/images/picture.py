@@ -43,6 +43,7 @@ class Picture:
         format: A key of `ignn_toolbox.images.FORMATS`.
         exif: The EXIF block without its record of the size, orientation included.
         icc_profile: The colour profile.
+        xmp: The XMP packet, which holds captions, ratings and the like.
         resolution: Pixels per inch, across and down.
         chunks: What else a PNG file says, kind and content of each chunk: gamma, primaries, text.
         notes: What was changed or left behind, one phrase each.
@@ -52,6 +53,7 @@ class Picture:
     format: str
     exif: bytes | None = None
     icc_profile: bytes | None = None
+    xmp: bytes | None = None
     resolution: tuple[float, float] | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     notes: tuple[str, ...] = ()

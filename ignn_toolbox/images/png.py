@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import PngImagePlugin
 
-from .metadata import MAX_BYTES, MAX_TEXT, cleaned_exif
+from .metadata import MAX_BYTES, MAX_TEXT, bounded_xmp, cleaned_exif
 from .picture import Picture, PictureError
 
 Chunk = tuple[bytes, bytes]
@@ -20,6 +20,7 @@ _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 # What numbers mean (gamma, primaries, mastering display), resolution, and text.
 _COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _TEXT = (b"tEXt", b"zTXt", b"iTXt")
+_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"  # not compressed, of no language
 _METRE = 0.0254  # an inch
 
 
@@ -45,11 +46,13 @@ def read_png(data: bytes, admit: Admit) -> Picture:
     if colour_type in (_GREY, _RGB) and b"tRNS" in named:
         pixels = _keyed(pixels, named[b"tRNS"], depth)
     notes: list[str] = []
+    packets = (c[len(_XMP) :] for kind, c in chunks if kind == b"iTXt" and c.startswith(_XMP))
     return Picture(
         pixels,
         "png",
         cleaned_exif(named.get(b"eXIf"), notes),
         _profile(named.get(b"iCCP"), notes),
+        bounded_xmp(next(packets, None), notes),
         _resolution(named.get(b"pHYs")),
         _kept(chunks, notes),
         tuple(notes),
@@ -67,6 +70,8 @@ def with_chunks(data: bytes, picture: Picture) -> bytes:
         added.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
     if picture.exif:
         added.append((b"eXIf", picture.exif.removeprefix(b"Exif\0\0")))
+    if picture.xmp:
+        added.append((b"iTXt", _XMP + picture.xmp))
     added += [chunk for chunk in picture.chunks if chunk[0] in _TEXT]
     return _file([bare[0], *added, *bare[1:]])
 
@@ -193,7 +198,7 @@ def _resolution(chunk: bytes | None) -> tuple[float, float] | None:
 
 def _kept(chunks: list[Chunk], notes: list[str]) -> tuple[Chunk, ...]:
     first = dict(reversed([chunk for chunk in chunks if chunk[0] in _COLOUR]))
-    text = [chunk for chunk in chunks if chunk[0] in _TEXT]
+    text = [c for c in chunks if c[0] in _TEXT and not c[1].startswith(_XMP)]
     if sum(len(content) for _, content in text) > MAX_TEXT:
         notes.append(f"more than {MAX_TEXT >> 20} MiB of text was left behind")
         text = []

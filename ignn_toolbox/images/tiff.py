@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 
 from .colour import pixels_of
-from .metadata import MAX_BYTES
+from .metadata import MAX_BYTES, bounded_xmp
 from .picture import Picture, PictureError
 from .pixels import LARGEST, divided_by_alpha, upright
 
@@ -32,6 +32,7 @@ _DEPTHS: dict[tuple[int, ...], tuple[int, ...]] = {
     (1,): (1, 2, 4, 8, 16),
     (3,): (16, 32, 64),
 }  # bits by forms
+_XMP = 700
 _UNITS = {2: 1.0, 3: 2.54}  # in inches
 
 
@@ -64,6 +65,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
         admit(page.imagewidth, page.imagelength)
         notes: list[str] = []
         profile = _profile(page, notes)
+        xmp = bounded_xmp(page.tags.valueof(_XMP), notes)
         resolution = _resolution(page)
         _check_whole(data, file, page, notes)
         if _is_plain(page):
@@ -76,7 +78,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
             image = _Unlimited(io.BytesIO(data))
             image.seek(number)
             pixels, profile = pixels_of(image, profile, notes)  # turned upright as it is loaded
-    return Picture(pixels, "tiff", None, profile, resolution, notes=tuple(notes))
+    return Picture(pixels, "tiff", None, profile, xmp, resolution, notes=tuple(notes))
 
 
 def encode_tiff(picture: Picture) -> bytes:
@@ -86,6 +88,8 @@ def encode_tiff(picture: Picture) -> bytes:
     options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
     if picture.resolution is not None:
         options |= {"resolution": picture.resolution, "resolutionunit": "INCH"}
+    if picture.xmp is not None:
+        options["extratags"] = [(_XMP, 1, len(picture.xmp), picture.xmp, True)]
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,

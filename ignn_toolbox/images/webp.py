@@ -6,7 +6,7 @@ from collections.abc import Callable
 from PIL import Image, WebPImagePlugin
 
 from .colour import pixels_of
-from .metadata import MAX_BYTES, cleaned_exif
+from .metadata import MAX_BYTES, bounded_xmp, cleaned_exif
 from .picture import Picture, PictureError
 
 _ANIMATED = 0x02  # a flag of the extended header
@@ -35,7 +35,8 @@ def read_webp(data: bytes, admit: Callable[[int, int], None]) -> Picture:
         notes.append("a huge colour profile was left behind")
     pixels, profile = pixels_of(image, profile, notes)
     exif = cleaned_exif(image.info.get("exif"), notes)
-    return Picture(pixels, "webp", exif, profile, notes=tuple(notes))
+    xmp = bounded_xmp(image.info.get("xmp"), notes)
+    return Picture(pixels, "webp", exif, profile, xmp, notes=tuple(notes))
 
 
 def _size(data: bytes) -> tuple[int, int]:

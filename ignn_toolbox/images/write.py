@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,8 @@ from PIL import Image
 from ..files import write_bytes
 from ..text import shown
 from .formats import FORMATS, SUFFIXES
+from .jpeg import LONGEST_XMP, with_xmp
+from .metadata import MAX_TEXT
 from .picture import ORIENTATION_TAG, Picture, PictureError
 from .pixels import LARGEST, over_background, to_8_bits, upright
 from .png import encode_png16, says_other_colours, with_chunks
@@ -97,17 +100,23 @@ def encode_picture(picture: Picture, quality: int | None = None) -> bytes:
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if picture.format == "png":
         return with_chunks(_saved(image, "PNG"), picture)
-    options = {"dpi": picture.resolution, "exif": picture.exif, "icc_profile": picture.icc_profile}
+    options: dict[str, Any] = {
+        "dpi": picture.resolution,
+        "exif": picture.exif,
+        "icc_profile": picture.icc_profile,
+    }
     options = {key: value for key, value in options.items() if value is not None}
     if picture.format == "bmp":
         return _saved(image, "BMP", **options)
     if picture.format == "webp":
+        options |= {} if picture.xmp is None else {"xmp": picture.xmp}
         return _saved(
             image, "WEBP", lossless=quality is None, quality=quality or 100, exact=True, **options
         )
     quality = quality or DEFAULT_QUALITY
     subsampling = 0 if quality >= 90 else 2
-    return _saved(image, "JPEG", quality=quality, subsampling=subsampling, **options)
+    data = _saved(image, "JPEG", quality=quality, subsampling=subsampling, **options)
+    return data if picture.xmp is None else with_xmp(data, picture.xmp)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -162,6 +171,10 @@ def _kept(picture: Picture) -> Picture:
     if picture.icc_profile is not None and kind == "bmp":
         lost("the colour profile")
         picture = replace(picture, icc_profile=None)
+    longest = {"bmp": 0, "jpg": LONGEST_XMP}.get(kind, MAX_TEXT)
+    if len(picture.xmp or b"") > longest:
+        lost("XMP")
+        picture = replace(picture, xmp=None)
     if picture.resolution is not None and kind not in _RESOLUTION_FORMATS:
         if max(picture.resolution) > _SCREEN:
             lost("the resolution")

@@ -123,6 +123,26 @@ def test_exif_keeps_the_camera_and_forgets_the_size(photo):
     assert dict(written.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05"}
 
 
+@pytest.mark.parametrize("source", ["png", "jpg", "webp", "tiff"])
+@pytest.mark.parametrize("target", ["png", "jpg", "webp", "tiff", "bmp"])
+def test_xmp_is_kept_or_its_loss_said(source, target):
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">\xe2\x98\x85</x:xmpmeta>'
+    data = encode_picture(Picture(noise("uint8", 3), source, xmp=packet))
+    seen = Image.open(io.BytesIO(data))
+    key = {"png": "XML:com.adobe.xmp"}.get(source, "xmp")
+    found = seen.info.get(key) if source != "tiff" else seen.tag_v2[700]
+    assert found == (packet.decode() if source == "png" else packet)
+    picture = decode_picture(data, "x")
+    assert (picture.xmp, picture.chunks) == (packet, ())
+    fitted = as_writable(picture, target, (9, 13), "x")
+    assert ("XMP, which bmp cannot hold, was left behind" in fitted.notes) == (target == "bmp")
+    again = decode_picture(encode_picture(fitted), "x")
+    assert again.xmp == (None if target == "bmp" else packet)
+    long = as_writable(Picture(noise("uint8", 3), source, xmp=bytes(70_000)), target, (9, 13), "x")
+    assert bool(long.notes) == (target in ("jpg", "bmp"))
+    encode_picture(long)
+
+
 def test_palette_and_keyed_transparency_become_channels(photo):
     palette = photo.quantize(16)
     pixels = decode_picture(encoded(palette, "PNG"), "x").pixels
