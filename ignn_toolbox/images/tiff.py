@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 
 from .colour import pixels_of
-from .metadata import MAX_BYTES, bounded_xmp
+from .metadata import MAX_BYTES, bounded_xmp, exif_of_tiff
 from .picture import Picture, PictureError
 from .pixels import LARGEST, divided_by_alpha, upright
 
@@ -65,6 +65,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
         admit(page.imagewidth, page.imagelength)
         notes: list[str] = []
         profile = _profile(page, notes)
+        exif = exif_of_tiff(data, page.offset, {tag.code for tag in page.tags}, notes)
         xmp = bounded_xmp(page.tags.valueof(_XMP), notes)
         resolution = _resolution(page)
         _check_whole(data, file, page, notes)
@@ -78,7 +79,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
             image = _Unlimited(io.BytesIO(data))
             image.seek(number)
             pixels, profile = pixels_of(image, profile, notes)  # turned upright as it is loaded
-    return Picture(pixels, "tiff", None, profile, xmp, resolution, notes=tuple(notes))
+    return Picture(pixels, "tiff", exif, profile, xmp, resolution, notes=tuple(notes))
 
 
 def encode_tiff(picture: Picture) -> bytes:
@@ -100,6 +101,7 @@ def encode_tiff(picture: Picture) -> bytes:
         predictor=pixels.dtype.kind == "u",
         iccprofile=picture.icc_profile,
         metadata=None,
+        software=False,
         **options,
     )
     return buffer.getvalue()

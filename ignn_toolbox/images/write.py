@@ -22,6 +22,7 @@ DEFAULT_QUALITY = 95
 
 _EXIF_FORMATS = ("png", "jpg", "webp")
 _RESOLUTION_FORMATS = ("png", "jpg", "tiff", "bmp")
+_SOFTWARE_TAG = 0x0131  # the program that wrote the file, which is now another
 _LONGEST_JPEG_EXIF = 65_533
 _SCREEN = 96  # pixels per inch that programs write who know of none
 
@@ -161,7 +162,7 @@ def _kept(picture: Picture) -> Picture:
     if picture.pixels.dtype == np.uint16 and not FORMATS[kind].deep:
         notes.append(f"16 bits a channel became 8, which is what {kind} holds")
     if picture.exif is not None and kind not in _EXIF_FORMATS:
-        if _says_more_than_the_way_up(picture.exif):
+        if _is_worth_a_note(picture.exif):
             lost("EXIF")
         picture = replace(picture, pixels=upright(picture.pixels, picture.orientation), exif=None)
     if kind == "jpg" and len(picture.exif or b"") > _LONGEST_JPEG_EXIF:
@@ -188,10 +189,10 @@ def _kept(picture: Picture) -> Picture:
     return replace(picture, notes=tuple(dict.fromkeys(notes)))
 
 
-def _says_more_than_the_way_up(block: bytes) -> bool:
+def _is_worth_a_note(block: bytes) -> bool:
     exif = Image.Exif()
     exif.load(block)
-    return any(tag != ORIENTATION_TAG for tag in exif)
+    return any(tag not in (ORIENTATION_TAG, _SOFTWARE_TAG) for tag in exif)
 
 
 def _saved(image: Image.Image, kind: str, **options) -> bytes:

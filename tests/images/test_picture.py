@@ -123,6 +123,38 @@ def test_exif_keeps_the_camera_and_forgets_the_size(photo):
     assert dict(written.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05"}
 
 
+@pytest.mark.parametrize("kind", [{}, {"big_tiff": True}], ids=str)
+def test_exif_of_a_tiff_goes_on_or_its_loss_is_said(photo, kind):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    exif[0x8769] = {0xA002: 50, 0x9003: "2020:01:02 03:04:05"}
+    exif[0x8825] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    picture = decode_picture(encoded(photo, "TIFF", exif=exif.tobytes(), **kind), "x")
+    assert (picture.orientation, picture.notes) == (1, ()), "the pixels were turned"
+    for target in ("png", "jpg", "webp"):
+        fitted = as_writable(picture, target, (9, 13), "x")
+        assert fitted.notes == ()
+        written = Image.open(io.BytesIO(encode_picture(fitted))).getexif()
+        assert (written.get(0x0112), written[0x010F]) == (None, "Maker")
+        assert dict(written.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05"}
+        assert dict(written.get_ifd(0x8825)) == {1: "N", 2: (1.0, 2.0, 3.0)}
+    for target in ("tiff", "bmp"):
+        fitted = as_writable(picture, target, (9, 13), "x")
+        assert fitted.notes == (f"EXIF, which {target} cannot hold, was left behind",)
+        again = decode_picture(encode_picture(fitted), "x")
+        assert as_writable(again, target, (9, 13), "x").notes == (), "nothing was there to lose"
+
+
+def test_a_damaged_directory_of_exif_keeps_no_tiff_from_being_read(photo):
+    exif = Image.Exif()
+    exif[0x8769] = {0x9003: "2020:01:02 03:04:05"}
+    data = bytearray(encoded(photo, "TIFF", exif=exif.tobytes()))
+    place = data.index((0x8769).to_bytes(2, "little")) + 8
+    for offset in (2**32 - 1, len(data) - 1, 8, 0):
+        data[place : place + 4] = offset.to_bytes(4, "little")
+        np.testing.assert_array_equal(decode_picture(bytes(data), "x").pixels, np.asarray(photo))
+
+
 @pytest.mark.parametrize("source", ["png", "jpg", "webp", "tiff"])
 @pytest.mark.parametrize("target", ["png", "jpg", "webp", "tiff", "bmp"])
 def test_xmp_is_kept_or_its_loss_said(source, target):
