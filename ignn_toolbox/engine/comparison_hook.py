@@ -7,6 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from torch.nn import functional as F
 
+from ..images.convert import to_array
 from ..registry import HOOKS
 
 
@@ -61,11 +62,13 @@ def side_by_side(
 
     Returns:
         RGB image (H', 3 W', 3), uint8.
+
+    Raises:
+        ValueError: A value of the prediction is not finite.
     """
-    enlarged = F.interpolate(lq[None].float(), size=gt.shape[-2:], mode="bicubic")[0]
-    parts = [enlarged.cpu(), 255 * pred.cpu(), gt.float().cpu()]
+    enlarged = F.interpolate(lq[None] / 255, size=gt.shape[-2:], mode="bicubic")[0]
+    parts = [enlarged.cpu(), pred.float().cpu(), gt.cpu() / 255]
     height, width = (min(side, max_side) for side in gt.shape[-2:])
     top, left = (gt.shape[-2] - height) // 2, (gt.shape[-1] - width) // 2
     cut = [part[:, top : top + height, left : left + width] for part in parts]
-    strip = torch.cat(cut, dim=2).round().clamp(0, 255).byte()
-    return strip.permute(1, 2, 0).contiguous().numpy()
+    return to_array(torch.cat(cut, dim=2)[None], np.dtype(np.uint8))

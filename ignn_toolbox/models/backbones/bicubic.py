@@ -39,5 +39,8 @@ class Bicubic(Network):
         return go.local(self._enlarge, lq, through=(BicubicEnlarge(self.spec.scale),))
 
     def _enlarge(self, lq: Tensor) -> Tensor:
-        pixels = (lq.detach() * 255).round().clamp(0, 255).to(torch.uint8)
-        return imresize_uint8(pixels, self.spec.scale).to(lq.dtype) / 255
+        lq = lq.detach()
+        # 0, or NaN where a value is not finite, of which the cast would make a number
+        spoilt = (lq * 0).sum((1, 2, 3), keepdim=True)
+        pixels = (lq * 255).round().clamp(0, 255).to(torch.uint8)
+        return imresize_uint8(pixels, self.spec.scale).to(lq.dtype) / 255 + spoilt
