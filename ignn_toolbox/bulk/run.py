@@ -20,9 +20,9 @@ from ..images import (
     as_writable,
     decode_picture,
     encode_picture,
+    read_file,
     read_stream,
 )
-from ..images.walk import kind_of_special
 from .journal import DONE, FAILED, SKIPPED, Stamp, StopRun
 from .worklist import OURS, SAME, Job, OutputFolder
 
@@ -199,7 +199,7 @@ def _read(job: Job, options: WriteOptions, max_pixels: int) -> _Source:
         picture = read_stream(_standard_input(), job.name, max_pixels)
     else:
         stamp = Stamp.of(job.source)
-        content = _read_file(job.source)
+        content = read_file(job.source, max_pixels)
         stamp = stamp and replace(stamp, crc32=zlib.crc32(content))
         picture = decode_picture(content, job.name, max_pixels)
     named = SUFFIXES.get(job.target.suffix.lower()) if job.target is not None else None
@@ -218,17 +218,6 @@ def _check_target(job: Job, options: WriteOptions) -> None:
     if not may_go_on or job.target.is_dir():
         advice = "" if job.target.is_dir() else "; use --overwrite or --skip-existing"
         raise FileExistsError(f"the output {job.target} exists{advice}")
-
-
-def _read_file(path: Path) -> bytes:
-    if kind := kind_of_special(path):  # reading a pipe may wait for ever, a device give no end
-        raise ValueError(f"{path} is {kind}, not a file; standard input (-) takes a stream")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist") from None
-    except IsADirectoryError:
-        raise IsADirectoryError(f"{path} is a folder, not a picture") from None
 
 
 def _standard_input() -> BinaryIO:

@@ -15,7 +15,7 @@ EXAMPLES = """examples:
   ignn grid ablation_tiny/table2.yml --data-root /data/sr --dry-run
   ignn grid ablation_tiny/table2.yml --data-root /data/sr   # goes on after a stop
   ignn grid my_grid.yml --out runs/mine --table                         # the table as far as it is
-  torchrun --nproc_per_node 4 -m ignn_toolbox grid my_grid.yml --shard auto
+  python -m ignn_toolbox.torchrun --nproc-per-node 4 grid my_grid.yml --shard auto
 
 A grid file:
   base: ignn-tiny_x2c32b8k5d30_1xb16-2k_bsds-t91

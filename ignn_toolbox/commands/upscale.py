@@ -18,7 +18,7 @@ EXAMPLES = """examples:
 
 many pictures:
   ignn upscale scans/ -o large/ --journal
-  torchrun --nproc-per-node 8 --max-restarts 9 -m ignn_toolbox upscale scans/ -o large/
+  python -m ignn_toolbox.torchrun --nproc-per-node 8 upscale scans/ -o large/
   ignn upscale --list names.txt --root scans/ -o large/ --engine ray --workers 8
 """
 

@@ -9,7 +9,7 @@ from .formats import FORMATS, SUFFIXES
 from .picture import Picture, PictureError, TooLargeError
 from .pillow import from_pillow, to_pillow
 from .pixels import as_rgb, checked_array, fill_transparent, in_range, to_8_bits, upright
-from .read import MAX_PIXELS, decode_picture, read_image, read_picture, read_stream
+from .read import MAX_PIXELS, decode_picture, read_file, read_image, read_picture, read_stream
 from .walk import list_images
 from .write import DEFAULT_QUALITY, as_writable, encode_picture, write_image, write_new
 
@@ -30,6 +30,7 @@ __all__ = [
     "from_pillow",
     "in_range",
     "list_images",
+    "read_file",
     "read_image",
     "read_picture",
     "read_stream",

@@ -45,7 +45,10 @@ def exif_of_tiff(data: bytes, directory: int, tags: set[int], notes: list[str]) 
         return None
     try:
         file, exif = Image.Exif(), Image.Exif()
-        file.endian, file.bigtiff = "<" if data[:2] == b"II" else ">", data[2:4].strip(b"\0") == b"+"
+        file.endian, file.bigtiff = (
+            "<" if data[:2] == b"II" else ">",
+            data[2:4].strip(b"\0") == b"+",
+        )
         file.load_from_fp(io.BytesIO(data), directory)
         exif.endian = file.endian
         for tag in sorted(wanted):

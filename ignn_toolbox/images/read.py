@@ -29,12 +29,12 @@ _MOST_BESIDE = 2**27  # of profiles, text, previews
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def read_picture(source: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_picture(source: str | Path, max_pixels: int | None = None) -> Picture:
     """Read one picture file: depth, grey, alpha, colour profile and orientation are kept.
 
     Args:
         source: A PNG, JPEG, WebP, TIFF or BMP file; its content counts, not its name.
-        max_pixels: Larger pictures are refused before they are decoded.
+        max_pixels: Larger pictures are refused before they are decoded; `MAX_PIXELS` by default.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -49,13 +49,21 @@ def read_picture(source: str | Path, max_pixels: int = MAX_PIXELS) -> Picture:
         raise error.about(shown(source)) from error
 
 
-def read_stream(stream: BinaryIO, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_file(source: str | Path, max_pixels: int | None = None) -> bytes:
+    """Read the bytes of a file that may be a picture; raises as `read_picture`, but for content."""
+    try:
+        return _bytes(Path(source), max_pixels)
+    except PictureError as error:
+        raise error.about(shown(source)) from error
+
+
+def read_stream(stream: BinaryIO, name: str, max_pixels: int | None = None) -> Picture:
     """Read one picture to the end of a stream; see `read_picture`."""
     data = stream.read(_most_bytes(max_pixels) + 1)
     return decode_picture(data, name, max_pixels)
 
 
-def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+def decode_picture(data: bytes, name: str, max_pixels: int | None = None) -> Picture:
     """Decode the bytes of a picture file.
 
     Args:
@@ -94,7 +102,7 @@ def read_image(
         PictureError: As `read_picture`; or the file holds more than 8 bits a channel.
     """
     try:
-        picture = _read(Path(path), MAX_PIXELS)
+        picture = _read(Path(path), None)
         if picture.pixels.dtype != np.uint8:
             bits = picture.pixels.dtype.itemsize * 8
             raise PictureError(f"has {bits} bits a channel, and 8 are needed: convert it")
@@ -117,8 +125,13 @@ def read_image(
     return np.ascontiguousarray(pixels)
 
 
-def _read(path: Path, max_pixels: int) -> Picture:
+def _read(path: Path, max_pixels: int | None) -> Picture:
     """As `read_picture`, with words that follow the name in the messages of `PictureError`."""
+    return _decode(_bytes(path, max_pixels), max_pixels)
+
+
+def _bytes(path: Path, max_pixels: int | None) -> bytes:
+    """As `read_file`, with words that follow the name in the messages of `PictureError`."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -126,26 +139,30 @@ def _read(path: Path, max_pixels: int) -> Picture:
     except (OSError, ValueError) as error:  # too long, a link to itself, a null byte
         raise OSError(f"{shown(path)} cannot be opened: {shown(error)}") from None
     if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(f"{shown(path)} is a directory, not a picture")
+        raise IsADirectoryError(f"{shown(path)} is a folder, not a picture")
     if kind := kind_of_special(path):  # reading a pipe may wait for ever, a device give no end
         raise PictureError(f"is {kind}, not a picture file")
     if status.st_size > _most_bytes(max_pixels):
         raise _too_long(max_pixels)
-    return _decode(path.read_bytes(), max_pixels)
+    return path.read_bytes()
 
 
-def _decode(data: bytes, max_pixels: int) -> Picture:
+def _decode(data: bytes, max_pixels: int | None) -> Picture:
     """As `decode_picture`, with words that follow the name in the messages of `PictureError`."""
+
+    most = MAX_PIXELS if max_pixels is None else max_pixels
+    # Only who can be told a limit tells one.
+    advice = "raise it (max_pixels, --max-pixels) if you trust the file"
+    advice = "make it smaller or cut it into parts" if max_pixels is None else advice
 
     def admit(width: int, height: int) -> None:
         if width < 1 or height < 1:
             raise ValueError(f"its size is {width}x{height}")
         if max(width, height) > _LONGEST_SIDE:
             raise PictureError(f"has {width}x{height} pixels; a side may have {_LONGEST_SIDE:,}")
-        if width * height > max_pixels:
+        if width * height > most:
             error = TooLargeError(
-                f"has {width}x{height} = {width * height:,} pixels, the limit is {max_pixels:,}; "
-                "raise it (max_pixels, --max-pixels) if you trust the file"
+                f"has {width}x{height} = {width * height:,} pixels, the limit is {most:,}; {advice}"
             )
             error.width, error.height = width, height
             raise error
@@ -168,13 +185,13 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         raise PictureError(f"is truncated or damaged: {reason}") from error
 
 
-def _most_bytes(max_pixels: int) -> int:
-    return _MOST_BESIDE + _BYTES_A_PIXEL * max_pixels
+def _most_bytes(max_pixels: int | None) -> int:
+    return _MOST_BESIDE + _BYTES_A_PIXEL * (MAX_PIXELS if max_pixels is None else max_pixels)
 
 
-def _too_long(max_pixels: int) -> PictureError:
+def _too_long(max_pixels: int | None) -> PictureError:
     return PictureError(
-        f"has more than {_most_bytes(max_pixels):,} bytes, which no picture of {max_pixels:,} "
+        f"has more than {_most_bytes(max_pixels):,} bytes, which no picture within the limit of "
         "pixels needs"
     )
 

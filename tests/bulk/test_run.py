@@ -127,8 +127,8 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path, nearest_restorer)
     jobs = [Job(path, tmp_path / "x.png") for path in (tmp_path / "pipe.png", Path("/dev/zero"))]
     inferencer = SRInferencer(nearest_restorer, device="cpu")
     pipe, zero = run_jobs(jobs, inferencer, Target(), folder=OutputFolder(tmp_path))
-    assert "pipe.png is a FIFO (named pipe), not a file" in pipe.message
-    assert "/dev/zero is a character device, not a file" in zero.message
+    assert "pipe.png is a FIFO (named pipe), not a picture file" in pipe.message
+    assert "/dev/zero is a character device, not a picture file" in zero.message
 
 
 @pytest.mark.parametrize("stream", ["stdin", "stdout"])

@@ -242,8 +242,10 @@ def test_damaged_files_are_refused_or_read_and_never_crash(file_format, dtype):
 def test_decompression_bomb_is_refused_from_its_header_and_may_be_let_in():
     bomb = encoded(Image.new("1", (30_000, 10_000)), "PNG")
     assert len(bomb) < 100_000
-    with pytest.raises(ValueError, match=r"30000x10000 = 300,000,000 pixels.*--max-pixels"):
+    with pytest.raises(ValueError, match=r"30000x10000 = 300,000,000 pixels.*cut it into parts"):
         decode_picture(bomb, "x")
+    with pytest.raises(ValueError, match=r"300,000,000 pixels.*--max-pixels"):
+        decode_picture(bomb, "x", max_pixels=4_999)
     small = encoded(Image.new("L", (100, 50)), "PNG")
     with pytest.raises(ValueError, match="the limit is 4,999"):
         decode_picture(small, "x", max_pixels=4_999)
@@ -289,10 +291,14 @@ def test_bombs_are_refused_by_the_commands_of_training_and_evaluation(cli, tmp_p
         ("inspect", tmp_path / "sr" / "a.png", "--recurrence"),
         ("evaluate", tmp_path / "sr", tmp_path / "sr", "--scale", 2),
         ("prepare", "check", tmp_path / "sr"),
+        ("demo", tmp_path / "sr" / "a.png"),
+        ("upscale", tmp_path / "sr", "-o", tmp_path / "out"),
     ):
         status, out, err = cli(*words)
         assert status == 1
         assert "20000x20000 = 400,000,000 pixels, the limit is 100,000,000" in out + err
+        told = "--max-pixels" in out + err  # only where there is the option
+        assert told == (words[0] == "upscale")
 
 
 def test_pipes_devices_and_endless_files_are_not_read(tmp_path):
@@ -343,7 +349,7 @@ def test_missing_files_and_directories_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.png does not exist"):
         read_picture(tmp_path / "none.png")
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(IsADirectoryError, match="folder.png is a directory"):
+    with pytest.raises(IsADirectoryError, match="folder.png is a folder"):
         read_picture(tmp_path / "folder.png")
 
 
