@@ -8,7 +8,7 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.logging import MMLogger
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch.utils.data import DataLoader
@@ -47,8 +47,17 @@ class TrainingRunner(Runner):
         return logger
 
     def build_model(self, model: Any) -> torch.nn.Module:
-        """Builds the restorer, in the memory format that ``channels_last`` asks for."""
+        """Builds the restorer, in the memory format that ``channels_last`` asks for.
+
+        Raises:
+            TypeError: What the config names is no model with mmengine's modes.
+        """
         built = super().build_model(model)
+        if not isinstance(built, BaseModel):
+            raise TypeError(
+                f"model is {type(built).__name__}, which cannot be trained or tested by itself; it "
+                "belongs into model=dict(type='Restorer', ...)"
+            )
         if self.cfg.get("channels_last", False):
             built = built.to(memory_format=torch.channels_last)
         return built

@@ -10,7 +10,10 @@ import inspect
 from typing import Any
 
 import torch
+from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
+
+from .spec import NetworkSpec
 
 
 def check_attention(module: Any, results: Any, features: Tensor) -> None:
@@ -78,6 +81,34 @@ def check_embedding(module: Any, features: Any, image: Tensor) -> None:
         raise TypeError(f"{said}; got {_kind(features)}{_defined(module)}")
     if tuple(features.shape) != wanted:
         raise ValueError(f"{said}; got {_kind(features)}{_defined(module)}")
+
+
+def check_is_network(module: Any) -> None:
+    """Check that a module says what a run must know of a network.
+
+    Raises:
+        TypeError: It has no `NetworkSpec`.
+    """
+    if not isinstance(getattr(module, "spec", None), NetworkSpec):
+        raise TypeError(f"{_name(module)} is no network: it has no spec{_defined(module)}")
+
+
+def check_is_loss(module: Any) -> None:
+    """Check that a module can be called with a result and its ground truth.
+
+    Raises:
+        TypeError: It takes something else, or is another part of a model.
+    """
+    part = isinstance(module, BaseDataPreprocessor) or hasattr(module, "spec")
+    try:
+        inspect.signature(getattr(module, "forward", None)).bind("result", "ground truth")
+    except TypeError:
+        part = True
+    if part:
+        raise TypeError(
+            f"{_name(module)} is no loss, which takes a result and its ground truth"
+            f"{_defined(module)}"
+        )
 
 
 def check_loss(module: Any, loss: Any) -> None:

@@ -206,3 +206,21 @@ def test_an_exception_in_a_forward_pass_ends_with_the_user_s_line(
     assert said.startswith("ignn train: error: ")
     place = rf"/\S*/faulty_parts\.py, line {line}"
     assert re.search(rf"\(IGNN_DEBUG=1 shows the trace\); {place}$", said)
+
+
+@pytest.mark.parametrize(
+    ("part", "config", "said"),
+    [
+        ("network", dict(type="RGBEmbedder"), "RGBEmbedder is no network: it has no spec"),
+        ("loss", dict(type="RGBEmbedder"), "RGBEmbedder is no loss"),
+        ("loss", dict(type="PANet", channels=4, num_blocks=2), "PANet is no loss"),
+        ("loss", dict(type="ImagePreprocessor"), "ImagePreprocessor is no loss"),
+        ("loss", dict(type="InternalLearning"), "InternalLearning is no loss"),
+        ("adapt", dict(type="L1Loss"), "adapt is L1Loss, not InternalLearning"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_registered_part_in_anothers_place_is_named(part, config, said) -> None:
+    network = dict(type="EDSR", scale=2, channels=4, num_blocks=1)
+    with pytest.raises(TypeError, match=said):
+        MODELS.build(dict(type="Restorer", network=network) | {part: config})

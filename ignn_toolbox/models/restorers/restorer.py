@@ -13,7 +13,7 @@ from torch import Tensor
 from ...datasets.data_sample import SRDataSample
 from ...ops import imresize
 from ...registry import MODELS
-from ..checks import check_loss
+from ..checks import check_is_loss, check_is_network, check_loss
 from ..colour import in_own_planes, restore_in_colour
 from ..spec import Outputs
 from ..steps import Network
@@ -56,10 +56,15 @@ class Restorer(BaseModel):
         preprocessor = MODELS.build(data_preprocessor or {"type": "ImagePreprocessor"})
         super().__init__(preprocessor, init_cfg)
         self.network = MODELS.build(network)
+        check_is_network(self.network)
         self.loss_fn = None if loss is None else MODELS.build(loss)
+        if self.loss_fn is not None:
+            check_is_loss(self.loss_fn)
         self.self_ensemble = self_ensemble
         self.output_weights = output_weights
         self.adapt: InternalLearning | None = None if adapt is None else MODELS.build(adapt)
+        if not isinstance(self.adapt, InternalLearning | None):
+            raise TypeError(f"adapt is {type(self.adapt).__name__}, not InternalLearning")
         if test_procedure not in ("whole", "official"):
             raise ValueError(
                 f"test_procedure must be 'whole' or 'official', got {test_procedure!r}"
