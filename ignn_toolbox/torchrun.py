@@ -1,7 +1,7 @@
 """torchrun for ``ignn``'s commands: ``python -m ignn_toolbox.torchrun OPTIONS COMMAND ...``.
 
-It takes torchrun's own options. When the processes end with an error they have said why, and nothing
-more is said: torchrun itself would add a trace of its own and a table, in which our words are lost.
+It takes torchrun's own options. When the processes end with an error they have said why, and
+nothing more is said: torchrun itself would add a trace and a table, in which our words are lost.
 """
 
 import logging
