@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from ignn_toolbox.datasets import PairedImageDataset, SampleIndex
 from ignn_toolbox.datasets.batch import pack_batch
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.degradations import bicubic_lr
 from ignn_toolbox.datasets.pair_storage import STORAGES, has_lmdb
 from ignn_toolbox.images import write_image
 

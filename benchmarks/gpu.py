@@ -23,7 +23,7 @@ from frame.table import write_table
 from mmengine.config import Config
 from torch import nn
 
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.degradations import bicubic_lr
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.registry import MODELS
 

@@ -117,6 +117,8 @@ def _child(parent: root.Registry, *locations: str) -> Registry:
 
 MODELS = _child(root.MODELS, "models")
 DATASETS = _child(root.DATASETS, "datasets")
+# mmengine knows no degradations: a registry of our own, without a parent.
+DEGRADATIONS = Registry("degradation", scope=SCOPE, locations=[f"{SCOPE}.datasets.degradations"])
 TRANSFORMS = _child(root.TRANSFORMS, "datasets.transforms")
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, "engine")
 METRICS = _child(root.METRICS, "evaluation")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..datasets.bicubic_dataset import bicubic_lr
+from ..datasets.degradations import bicubic_lr
 from ..datasets.file_list import files_by_stem
 from ..datasets.transforms import modcrop
 from ..evaluation import Results, read_results

@@ -11,7 +11,7 @@ import torch
 from matplotlib import cbook
 from torch import Tensor
 
-from ..datasets.bicubic_dataset import bicubic_lr
+from ..datasets.degradations import bicubic_lr
 from ..datasets.transforms import modcrop
 from ..evaluation import DEFAULT_PROTOCOL, score
 from ..images import Picture, as_rgb, encode_picture, read_picture, upright, write_new

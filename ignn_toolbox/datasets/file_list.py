@@ -49,8 +49,17 @@ def read_names(path: Path, known: set[str], where: str) -> set[str]:
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     names = [re.sub(r" *\([\d, ]+\)$", "", line) for line in lines if line and line[0] != "#"]
     stems = {name[: -len(Path(name).suffix)] if _is_image(name) else name for name in names}
+    return check_names(stems, known, where, str(path))
+
+
+def check_names(stems: set[str], known: set[str], where: str, source: str) -> set[str]:
+    """Return stems, all of which must exist.
+
+    Raises:
+        ValueError: One is not among ``known``; named with the source of the list.
+    """
     if stems - known:
-        raise ValueError(f"{path} lists {some(stems - known)}, which is not in {where}")
+        raise ValueError(f"{source} lists {some(stems - known)}, which is not in {where}")
     return stems
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset, Compose
 
 from ..registry import TRANSFORMS
-from .file_list import files_by_stem, read_names, set_name
+from .file_list import check_names, files_by_stem, read_names, set_name
 from .packed_pairs import Info, PackedPairs, Pair, pack_pairs
 from .parallel import Progress, run_all
 from .sample_index import SampleIndex
@@ -27,7 +27,8 @@ class PairDataset(BaseDataset):
         gt_dir: Folder of HR images, or several.
         scale: Upscaling factor.
         data_root: Folder that relative paths start from.
-        ann_file: Text file that lists the images to take, one name a line, suffix optional.
+        ann_file: Text file that lists the images to take, one name a line, suffix optional; or the
+            names themselves.
         exclude_file: Text file that lists the images to leave out, or several.
         pipeline: Transforms.
         cache: ``'memory'`` keeps decoded pairs (of this process) once they were used; the path of
@@ -46,10 +47,10 @@ class PairDataset(BaseDataset):
     def __init__(
         self,
         gt_dir: str | Sequence[str],
-        scale: int,
+        scale: int = 1,
         *,
         data_root: str | None = None,
-        ann_file: str | None = None,
+        ann_file: str | Sequence[str] | None = None,
         exclude_file: str | Sequence[str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         cache: str | None = None,
@@ -66,7 +67,9 @@ class PairDataset(BaseDataset):
         self._root = Path(data_root or "")
         self.gt_dirs = self._paths(gt_dir)
         self.name = name or set_name(self.gt_dirs[0])
-        self._ann_file = None if ann_file is None else self._root / ann_file
+        is_file = isinstance(ann_file, str | Path)
+        self._ann_file = self._root / ann_file if is_file else None  # type: ignore[operator]
+        self._names = None if is_file or ann_file is None else set(ann_file)
         self._exclude_files = [] if exclude_file is None else self._paths(exclude_file)
         self._memory: dict[int, Pair] | None = {} if cache == "memory" else None
         self.cache_dir = None if cache in (None, "memory") else self._root / cache
@@ -92,7 +95,11 @@ class PairDataset(BaseDataset):
         files = [files_by_stem(folder) for folder in self.gt_dirs]
         known = {stem for folder in files for stem in folder}
         where = ", ".join(map(str, self.gt_dirs))
-        wanted = known if self._ann_file is None else read_names(self._ann_file, known, where)
+        wanted = known
+        if self._ann_file is not None:
+            wanted = read_names(self._ann_file, known, where)
+        elif self._names is not None:
+            wanted = check_names(self._names, known, where, f"the config of {self.name}")
         for path in self._exclude_files:
             wanted = wanted - read_names(path, known, where)
         if not wanted:

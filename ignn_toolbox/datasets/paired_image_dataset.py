@@ -48,7 +48,7 @@ class PairedImageDataset(PairDataset):
         self,
         gt_dir: str | Sequence[str],
         lq_dir: str | Sequence[str],
-        scale: int,
+        scale: int = 1,
         filename_tmpl: str = "{}",
         **kwargs: Any,
     ) -> None:

@@ -3,33 +3,81 @@
 The same prediction scores up to 0.1 dB (luma) or 2 dB (RGB) apart under conventions that papers
 seldom name, so every figure of this toolbox carries the name of its protocol:
 
-==========  =====================================================================================
-``y-float``  Luma in float64, not rounded. MATLAB's ``rgb2ycbcr`` on doubles, the convention of
-             the literature since EDSR (RCAN, SAN, IGNN, ...). The default.
-``y-uint8``  Luma rounded to 8 bits before it is compared, as ``rgb2ycbcr`` does with uint8.
-``rgb``      All three channels; SSIM is the mean over the channels.
-==========  =====================================================================================
+=============  ==================================================================================
+``y-float``    Luma in float64, not rounded. MATLAB's ``rgb2ycbcr`` on doubles, the convention of
+               the literature since EDSR (RCAN, SAN, IGNN, ...). The default.
+``y-uint8``    Luma rounded to 8 bits before it is compared, as ``rgb2ycbcr`` does with uint8.
+``rgb``        All three channels; SSIM is the mean over the channels.
+``rgb-full``   As ``rgb``, of the whole picture: noise and mosaics in colour (RNAN, PANet).
+``plane``      One plane as it is, the whole picture: grey noise, and JPEG artefacts of luma.
+``plane-8x8``  As ``plane``, with another SSIM: windows of 8x8 equal weights. The columns JPEG,
+               SA-DCT and ARCNN of the tables of JPEG artefacts have it; compare no others by it.
+=============  ==================================================================================
 
-All of them take 8-bit images and cut ``crop_border`` (the scale) pixels off each side first.
-SSIM is that of Wang et al. (2004): 11x11 Gaussian window of sigma 1.5, only where it fits.
+All of them take 8-bit images. Those for super-resolution cut ``crop_border`` (the scale) pixels off
+each side first, the last three cut nothing. SSIM is that of Wang et al. (2004): 11x11 Gaussian
+window of sigma 1.5, only where it fits.
 """
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
 import cv2
 import numpy as np
 
-PROTOCOLS = ("y-float", "y-uint8", "rgb")
+from ..images.planes import luma
+
 DEFAULT_PROTOCOL = "y-float"
 PEAK = 255.0
 WINDOW = 11
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How two pictures are compared.
+
+    Attributes:
+        name: What figures are labelled with.
+        colour: What is compared: luma, luma rounded to 8 bits, all channels, or the one plane.
+        has_border: Whether pixels are cut off each side, by convention the scale.
+        window: Of SSIM: 11x11 Gaussian, or 8x8 of equal weights.
+    """
+
+    name: str
+    colour: Literal["luma", "luma-8-bits", "rgb", "plane"]
+    has_border: bool = True
+    window: Literal["gaussian", "equal"] = "gaussian"
+
+    def border(self, crop_border: int) -> int:
+        """Pixels that are cut off each side where a border is to be cut."""
+        return crop_border if self.has_border else 0
+
+
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
+    {
+        protocol.name: protocol
+        for protocol in (
+            Protocol("y-float", "luma"),
+            Protocol("y-uint8", "luma-8-bits"),
+            Protocol("rgb", "rgb"),
+            Protocol("rgb-full", "rgb", has_border=False),
+            Protocol("plane", "plane", has_border=False),
+            Protocol("plane-8x8", "plane", has_border=False, window="equal"),
+        )
+    }
+)
 
 
 def psnr(sr: np.ndarray, gt: np.ndarray, crop_border: int, protocol: str = "y-float") -> float:
     """Peak signal-to-noise ratio in dB, peak 255.
 
     Args:
-        sr: Prediction (H, W, 3), uint8 RGB.
+        sr: Prediction (H, W, 3), uint8 RGB; (H, W, 1) for protocols of one plane.
         gt: Ground truth of the same size, uint8 RGB.
-        crop_border: Pixels to cut off each side, by convention the scale.
+        crop_border: Pixels to cut off each side, by convention the scale; protocols without a
+            border cut none.
         protocol: One of :data:`PROTOCOLS`.
 
     Returns:
@@ -46,9 +94,10 @@ def ssim(sr: np.ndarray, gt: np.ndarray, crop_border: int, protocol: str = "y-fl
     """Structural similarity, at most 1.
 
     Args:
-        sr: Prediction (H, W, 3), uint8 RGB.
+        sr: Prediction (H, W, 3), uint8 RGB; (H, W, 1) for protocols of one plane.
         gt: Ground truth of the same size, uint8 RGB.
-        crop_border: Pixels to cut off each side, by convention the scale.
+        crop_border: Pixels to cut off each side, by convention the scale; protocols without a
+            border cut none.
         protocol: One of :data:`PROTOCOLS`.
 
     Raises:
@@ -66,13 +115,14 @@ def score(
     sr, gt = compared_planes(sr, gt, crop_border, protocol)
     if min(sr.shape[:2]) < WINDOW:
         raise ValueError(
-            f"{sr.shape[1]}x{sr.shape[0]} pixels are left within a border of {crop_border}; SSIM's "
-            f"window needs {WINDOW}x{WINDOW}"
+            f"{sr.shape[1]}x{sr.shape[0]} pixels are left within a border of "
+            f"{PROTOCOLS[protocol].border(crop_border)}; SSIM's window needs {WINDOW}x{WINDOW}"
         )
     error = float(np.mean((sr - gt) ** 2))
     ratio = 10 * np.log10(PEAK**2 / error) if error else np.inf
+    blur = _gaussian if PROTOCOLS[protocol].window == "gaussian" else _equal
     similarity = [
-        _ssim_plane(np.ascontiguousarray(sr[..., c]), np.ascontiguousarray(gt[..., c]))
+        _ssim_plane(np.ascontiguousarray(sr[..., c]), np.ascontiguousarray(gt[..., c]), blur)
         for c in range(sr.shape[2])
     ]
     return float(ratio), float(np.mean(similarity))
@@ -83,6 +133,8 @@ def compared_planes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What a protocol compares: (h, w, 1 or 3), float64, border cut.
 
+    Of three planes of a prediction for a grey picture the first one counts.
+
     Args:
         sr: As in :func:`psnr`.
         gt: As in :func:`psnr`.
@@ -91,42 +143,39 @@ def compared_planes(
 
     Raises:
         TypeError: As in :func:`psnr`.
-        ValueError: As in :func:`psnr`.
+        ValueError: As in :func:`psnr`; or a protocol of one plane is to compare colours.
     """
     check_protocol(protocol)
+    how = PROTOCOLS[protocol]
+    channels = (1, 3) if how.colour == "plane" else (3,)
     for image in (sr, gt):
         if image.dtype != np.uint8:
             raise TypeError(f"images must be uint8 (see to_uint8), got {image.dtype}")
-        if image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"images must be (H, W, 3), got {image.shape}")
-    if sr.shape != gt.shape:
+        if image.ndim != 3 or image.shape[2] not in channels:
+            raise ValueError(
+                f"images must be (H, W, {' or '.join(map(str, channels))}) for the protocol "
+                f"{protocol}, got {image.shape}"
+            )
+    if sr.shape[:2] != gt.shape[:2]:
         raise ValueError(
             f"the prediction is {sr.shape[1]}x{sr.shape[0]}, "
             f"the ground truth {gt.shape[1]}x{gt.shape[0]}"
         )
-    if crop_border < 0 or min(sr.shape[:2]) <= 2 * crop_border:
-        raise ValueError(f"crop_border={crop_border} leaves nothing of {sr.shape[1]}x{sr.shape[0]}")
-    inner = slice(crop_border, -crop_border or None)
+    border = how.border(crop_border)
+    if border < 0 or min(sr.shape[:2]) <= 2 * border:
+        raise ValueError(f"crop_border={border} leaves nothing of {sr.shape[1]}x{sr.shape[0]}")
+    inner = slice(border, -border or None)
     sr, gt = sr[inner, inner], gt[inner, inner]
-    if protocol == "rgb":
+    if how.colour == "plane":
+        if (gt != gt[..., :1]).any():
+            raise ValueError(f"{protocol} compares grey pictures, and the ground truth is coloured")
+        sr, gt = sr[..., :1], gt[..., :1]
+    if how.colour in ("plane", "rgb"):
         return sr.astype(np.float64), gt.astype(np.float64)
     planes = luma(sr), luma(gt)
-    if protocol == "y-uint8":
+    if how.colour == "luma-8-bits":
         return np.floor(planes[0] + 0.5), np.floor(planes[1] + 0.5)
     return planes
-
-
-def luma(image: np.ndarray) -> np.ndarray:
-    """BT.601 luma of studio range, 16..235, as MATLAB's ``rgb2ycbcr`` computes it from doubles.
-
-    Args:
-        image: (H, W, 3), RGB, 0..255.
-
-    Returns:
-        (H, W, 1), float64, not rounded.
-    """
-    weights = np.array([65.481, 128.553, 24.966]) / 255
-    return (image.astype(np.float64) @ weights + 16)[..., None]
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
@@ -147,18 +196,23 @@ def check_protocol(protocol: str) -> None:
         raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
 
 
-def _ssim_plane(x: np.ndarray, y: np.ndarray) -> float:
+def _ssim_plane(x: np.ndarray, y: np.ndarray, blur: Callable[[np.ndarray], np.ndarray]) -> float:
     """Mean SSIM of two planes (h, w), float64, 0..255, over the window's valid places."""
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
-    mean_x, mean_y = _blur(x), _blur(y)
-    var_x = _blur(x * x) - mean_x**2
-    var_y = _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
+    mean_x, mean_y = blur(x), blur(y)
+    var_x = blur(x * x) - mean_x**2
+    var_y = blur(y * y) - mean_y**2
+    covariance = blur(x * y) - mean_x * mean_y
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     return float(np.mean(numerator / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))))
 
 
-def _blur(x: np.ndarray) -> np.ndarray:
+def _gaussian(x: np.ndarray) -> np.ndarray:
     window = cv2.getGaussianKernel(WINDOW, 1.5, cv2.CV_64F)
     margin = WINDOW // 2
     return cv2.sepFilter2D(x, cv2.CV_64F, window, window)[margin:-margin, margin:-margin]
+
+
+def _equal(x: np.ndarray, side: int = 8) -> np.ndarray:
+    """Means of all windows of 8x8 that lie inside."""
+    return cv2.blur(x, (side, side), anchor=(0, 0))[: 1 - side, : 1 - side]

@@ -49,8 +49,8 @@ train_dataloader = dict(
     dataset=dict(
         type="ConcatDataset",
         datasets=[
-            dict(type="BicubicDataset", gt_dir="one", cache="cache/one"),
-            dict(type="BicubicDataset", gt_dir="two", cache="memory"),
+            dict(type="RestorationDataset", gt_dir="one", cache="cache/one"),
+            dict(type="RestorationDataset", gt_dir="two", cache="memory"),
         ],
     ),
 )

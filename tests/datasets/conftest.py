@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.degradations import bicubic_lr
 from ignn_toolbox.images import write_image
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from ignn_toolbox.datasets import BicubicDataset, SampleIndex
+from ignn_toolbox.datasets import RestorationDataset, SampleIndex
 from ignn_toolbox.datasets.batch import Batch, pack_batch
 
 PIPELINE = [{"type": "PairedRandomCrop", "lq_size": 6}, {"type": "PackInputs"}]
 
 
 def test_workers_deliver_the_same_batches(hr_dir: Path) -> None:
-    data = BicubicDataset(str(hr_dir), 2, pipeline=PIPELINE)
+    data = RestorationDataset(str(hr_dir), 2, pipeline=PIPELINE)
     order = [SampleIndex(draw % 3, draw) for draw in range(8)]
     loaders = [
         DataLoader(data, 4, sampler=order, num_workers=workers, collate_fn=pack_batch)
@@ -29,7 +29,7 @@ def test_workers_deliver_the_same_batches(hr_dir: Path) -> None:
 
 
 def test_a_batch_travels_in_one_message_and_may_be_written_to(hr_dir: Path) -> None:
-    data = BicubicDataset(str(hr_dir), 2, pipeline=[{"type": "PackInputs"}])
+    data = RestorationDataset(str(hr_dir), 2, pipeline=[{"type": "PackInputs"}])
     batch = pack_batch([data[0], data[1]])
     sent = pickle.dumps(batch)
     pixels = sum(image.nbytes for image in batch["inputs"])

@@ -10,8 +10,8 @@ import torch
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from torch.utils.data import DataLoader
 
-from ignn_toolbox.datasets import BicubicDataset, PairedImageDataset, SampleIndex
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets import PairedImageDataset, RestorationDataset, SampleIndex
+from ignn_toolbox.datasets.degradations import BicubicDown, bicubic_lr
 from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.registry import DATASETS
 
@@ -28,7 +28,7 @@ AUGMENT = [
 
 def test_both_kinds_give_the_same_pairs(hr_dir, lr_dir) -> None:
     files = PairedImageDataset(str(hr_dir), str(lr_dir), 2)
-    memory = BicubicDataset(str(hr_dir), 2)
+    memory = RestorationDataset(str(hr_dir), 2)
     assert len(files) == len(memory) == 3
     for a, b in zip(files, memory, strict=True):
         assert (a["lq"] == b["lq"]).all()
@@ -39,7 +39,7 @@ def test_both_kinds_give_the_same_pairs(hr_dir, lr_dir) -> None:
 
 
 def test_pairs_of_matlab(shared_dir) -> None:
-    data = BicubicDataset("bench/Set5", 3, data_root=str(shared_dir / "data"))
+    data = RestorationDataset("bench/Set5", 3, data_root=str(shared_dir / "data"))
     assert data.name == "Set5"
     folder = shared_dir / "data/matlab/Set5_LRBI"
     for item in data:
@@ -71,23 +71,23 @@ def test_several_folders_and_lists(hr_dir, tmp_path) -> None:
     shutil.copytree(hr_dir, tmp_path / "more")
     (tmp_path / "take.txt").write_text("# two\nc.png\na (24,36,3)\n\n")
     (tmp_path / "drop.txt").write_text("c\n")
-    both = BicubicDataset(["Set3/HR", "more"], 2, data_root=str(tmp_path))
+    both = RestorationDataset(["Set3/HR", "more"], 2, data_root=str(tmp_path))
     assert [item["name"] for item in both] == ["a", "b", "c"] * 2
-    some = BicubicDataset(str(hr_dir), 2, ann_file=str(tmp_path / "take.txt"))
+    some = RestorationDataset(str(hr_dir), 2, ann_file=str(tmp_path / "take.txt"))
     assert [item["name"] for item in some] == ["a", "c"]
-    rest = BicubicDataset("more", 2, data_root=str(tmp_path), exclude_file="drop.txt")
+    rest = RestorationDataset("more", 2, data_root=str(tmp_path), exclude_file="drop.txt")
     assert [item["name"] for item in rest] == ["a", "b"]
     (tmp_path / "first.txt").write_text("a.png\n")
     lists = ["drop.txt", "first.txt"]
-    rest = BicubicDataset("more", 2, data_root=str(tmp_path), exclude_file=lists)
+    rest = RestorationDataset("more", 2, data_root=str(tmp_path), exclude_file=lists)
     assert [item["name"] for item in rest] == ["b"]
 
 
 @pytest.mark.parametrize("factor", [1.5, 2])
 def test_images_reduced_beforehand_are_matlabs_bicubic_of_them(hr_dir, factor) -> None:
     plain, reduced = (
-        BicubicDataset(str(hr_dir), 2),
-        BicubicDataset(str(hr_dir), 2, reduced_by=factor),
+        RestorationDataset(str(hr_dir), 2),
+        RestorationDataset(str(hr_dir), 2, reduced_by=factor),
     )
     for before, after in zip(plain, reduced, strict=True):
         assert (after["gt"] == bicubic_lr(before["gt"], factor)).all()
@@ -95,9 +95,14 @@ def test_images_reduced_beforehand_are_matlabs_bicubic_of_them(hr_dir, factor) -
 
 
 def test_a_cache_knows_by_how_much_its_images_were_reduced(hr_dir) -> None:
-    plain, reduced = BicubicDataset(str(hr_dir), 2), BicubicDataset(str(hr_dir), 2, reduced_by=1.5)
+    plain, reduced = (
+        RestorationDataset(str(hr_dir), 2),
+        RestorationDataset(str(hr_dir), 2, reduced_by=1.5),
+    )
     assert plain.cache_settings() != reduced.cache_settings()
-    assert BicubicDataset(str(hr_dir), 2, reduced_by=1).cache_settings() == plain.cache_settings()
+    assert (
+        RestorationDataset(str(hr_dir), 2, reduced_by=1).cache_settings() == plain.cache_settings()
+    )
 
 
 def test_hr_excess_below_the_scale_is_cut(hr_dir, lr_dir) -> None:
@@ -105,19 +110,19 @@ def test_hr_excess_below_the_scale_is_cut(hr_dir, lr_dir) -> None:
     write_image(hr_dir / "a.png", np.pad(image, ((0, 1), (0, 1), (0, 0))))
     item = PairedImageDataset(str(hr_dir), str(lr_dir), 2)[0]
     assert (item["gt"] == image).all()
-    assert (BicubicDataset(str(hr_dir), 2)[0]["lq"] == item["lq"]).all()
+    assert (RestorationDataset(str(hr_dir), 2)[0]["lq"] == item["lq"]).all()
 
 
 def test_cache_returns_the_same_arrays(hr_dir, lr_dir) -> None:
     for data in (
-        BicubicDataset(str(hr_dir), 2, cache="memory"),
+        RestorationDataset(str(hr_dir), 2, cache="memory"),
         PairedImageDataset(str(hr_dir), str(lr_dir), 2, cache="memory"),
     ):
         first = data[1]
         assert data[1]["gt"] is first["gt"]
         assert data[1]["lq"] is first["lq"]
-    data = BicubicDataset(str(hr_dir), 2, cache="memory", pipeline=AUGMENT)
-    plain = BicubicDataset(str(hr_dir), 2, pipeline=AUGMENT)
+    data = RestorationDataset(str(hr_dir), 2, cache="memory", pipeline=AUGMENT)
+    plain = RestorationDataset(str(hr_dir), 2, pipeline=AUGMENT)
     for draw in range(20):
         index = SampleIndex(draw % 3, draw)
         assert torch.equal(data[index]["inputs"], plain[index]["inputs"])
@@ -125,7 +130,7 @@ def test_cache_returns_the_same_arrays(hr_dir, lr_dir) -> None:
 
 def test_augmentation_depends_on_seed_and_draw_alone(hr_dir) -> None:
     def batches(workers: int, seed: int = 1) -> list[torch.Tensor]:
-        data = BicubicDataset(str(hr_dir), 2, pipeline=AUGMENT, seed=seed)
+        data = RestorationDataset(str(hr_dir), 2, pipeline=AUGMENT, seed=seed)
         order = [SampleIndex(draw % 3, draw) for draw in range(12)]
         loader = DataLoader(data, None, sampler=order, num_workers=workers)
         return [item["inputs"] for item in loader]
@@ -137,7 +142,7 @@ def test_augmentation_depends_on_seed_and_draw_alone(hr_dir) -> None:
 
 
 def test_repeat_and_concat_keep_the_draw(hr_dir, tmp_path) -> None:
-    config = {"type": "BicubicDataset", "gt_dir": str(hr_dir), "scale": 2, "pipeline": AUGMENT}
+    config = {"type": "RestorationDataset", "gt_dir": str(hr_dir), "scale": 2, "pipeline": AUGMENT}
     plain = DATASETS.build(config)
     repeated = RepeatDataset(DATASETS.build(config), times=4)
     shutil.copytree(hr_dir, tmp_path / "other")
@@ -174,13 +179,13 @@ def test_damaged_file_is_named(hr_dir) -> None:
     path = hr_dir / "c.png"
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(ValueError, match=r"c\.png cannot be read"):
-        BicubicDataset(str(hr_dir), 2)[2]
+        RestorationDataset(str(hr_dir), 2)[2]
 
 
 def test_too_small_image_is_named(hr_dir) -> None:
     write_image(hr_dir / "b.png", picture(2, 9))
     with pytest.raises(ValueError, match=r"b\.png is 9x2, too small"):
-        BicubicDataset(str(hr_dir), 3)[1]
+        RestorationDataset(str(hr_dir), 3)[1]
 
 
 def test_errors_of_arguments_and_folders(hr_dir, lr_dir, tmp_path) -> None:
@@ -189,29 +194,29 @@ def test_errors_of_arguments_and_folders(hr_dir, lr_dir, tmp_path) -> None:
     (tmp_path / "names.txt").write_text("a\nz\n")
     (tmp_path / "all.txt").write_text("a\nb\nc\n")
     for error, message, build in [
-        (FileNotFoundError, "no folder", lambda: BicubicDataset("none", 2)),
-        (ValueError, "holds no image", lambda: BicubicDataset(str(tmp_path / "empty"), 2)),
-        (ValueError, "got 0", lambda: BicubicDataset(hr, 0)),
-        (ValueError, "got 2.0", lambda: BicubicDataset(hr, 2.0)),
-        (ValueError, "cache must be", lambda: BicubicDataset(hr, 2, cache="")),
-        (ValueError, "'wrap'", lambda: BicubicDataset(hr, 2, border="wrap")),
-        (ValueError, "got 0.5", lambda: BicubicDataset(hr, 2, reduced_by=0.5)),
-        (ValueError, "got nan", lambda: BicubicDataset(hr, 2, reduced_by=float("nan"))),
+        (FileNotFoundError, "no folder", lambda: RestorationDataset("none", 2)),
+        (ValueError, "holds no image", lambda: RestorationDataset(str(tmp_path / "empty"), 2)),
+        (ValueError, "got 0", lambda: RestorationDataset(hr, 0)),
+        (ValueError, "got 2.0", lambda: RestorationDataset(hr, 2.0)),
+        (ValueError, "cache must be", lambda: RestorationDataset(hr, 2, cache="")),
+        (ValueError, "'wrap'", lambda: BicubicDown(2, border="wrap")),
+        (ValueError, "got 0.5", lambda: RestorationDataset(hr, 2, reduced_by=0.5)),
+        (ValueError, "got nan", lambda: RestorationDataset(hr, 2, reduced_by=float("nan"))),
         (ValueError, "1 folders and lq_dir 2", lambda: PairedImageDataset(hr, [lr, lr], 2)),
-        (FileNotFoundError, "none.txt", lambda: BicubicDataset(hr, 2, ann_file="none.txt")),
+        (FileNotFoundError, "none.txt", lambda: RestorationDataset(hr, 2, ann_file="none.txt")),
         (
             ValueError,
             "lists z, which is not in",
-            lambda: BicubicDataset(hr, 2, ann_file=str(tmp_path / "names.txt")),
+            lambda: RestorationDataset(hr, 2, ann_file=str(tmp_path / "names.txt")),
         ),
         (
             ValueError,
             "no image of .* is left",
-            lambda: BicubicDataset(hr, 2, exclude_file=str(tmp_path / "all.txt")),
+            lambda: RestorationDataset(hr, 2, exclude_file=str(tmp_path / "all.txt")),
         ),
     ]:
         with pytest.raises(error, match=message):
             build()
     shutil.copy(hr_dir / "a.png", hr_dir / "a.webp")
     with pytest.raises(ValueError, match=r"a\.png and a\.webp"):
-        BicubicDataset(hr, 2)
+        RestorationDataset(hr, 2)

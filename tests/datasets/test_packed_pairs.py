@@ -14,12 +14,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from ignn_toolbox.datasets import (
-    BicubicDataset,
     PairedImageDataset,
+    RestorationDataset,
     SampleIndex,
     packed_pairs,
     pair_storage,
 )
+from ignn_toolbox.datasets.degradations import BicubicDown
 from ignn_toolbox.files import locked
 from ignn_toolbox.images import write_image
 
@@ -46,8 +47,8 @@ def test_cached_pairs_are_the_same(
 ) -> None:
     for number, (kind, arguments) in enumerate(
         [
-            (BicubicDataset, (str(hr_dir), 2)),
-            (BicubicDataset, (str(hr_dir), 3, "replicate")),
+            (RestorationDataset, (str(hr_dir), 2)),
+            (RestorationDataset, (str(hr_dir), 3)),
             (PairedImageDataset, (str(hr_dir), str(lr_dir), 2)),
         ]
     ):
@@ -71,8 +72,8 @@ def test_augmentation_from_the_cache_with_workers(
     hr_dir: Path, tmp_path: Path, storage: str
 ) -> None:
     order = [SampleIndex(draw % 3, draw) for draw in range(12)]
-    plain = BicubicDataset(str(hr_dir), 2, pipeline=AUGMENT)
-    cached = BicubicDataset(str(hr_dir), 2, pipeline=AUGMENT, cache=str(tmp_path / "cache"))
+    plain = RestorationDataset(str(hr_dir), 2, pipeline=AUGMENT)
+    cached = RestorationDataset(str(hr_dir), 2, pipeline=AUGMENT, cache=str(tmp_path / "cache"))
     cached.build_cache(storage)
     for workers in (0, 2):
         loader = DataLoader(cached, None, sampler=order, num_workers=workers)
@@ -84,7 +85,7 @@ def test_a_cached_data_set_travels_without_its_pixels(
     hr_dir: Path, tmp_path: Path, storage: str
 ) -> None:
     write_image(hr_dir / "a.png", picture(600, 600))
-    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    data = RestorationDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
     data.build_cache(storage)
     expected = data[0]["gt"].copy()
     sent = pickle.dumps(data)
@@ -93,14 +94,14 @@ def test_a_cached_data_set_travels_without_its_pixels(
 
 
 def test_stale_caches_are_refused(hr_dir: Path, tmp_path: Path) -> None:
-    def data(scale: int = 2, **arguments) -> BicubicDataset:
-        return BicubicDataset(str(hr_dir), scale, cache=str(tmp_path / "cache"), **arguments)
+    def data(scale: int = 2, **arguments) -> RestorationDataset:
+        return RestorationDataset(str(hr_dir), scale, cache=str(tmp_path / "cache"), **arguments)
 
     with pytest.raises(FileNotFoundError, match="ignn prepare cache"):
         data()[0]
     data().build_cache()
     assert data()[0]["lq"].shape == (12, 18, 3)
-    for other in (data(3), data(border="replicate")):
+    for other in (data(3), data(reduced_by=1.5)):
         with pytest.raises(ValueError, match="was made with"):
             other[0]
     (tmp_path / "names.txt").write_text("a\nb\n")
@@ -122,7 +123,7 @@ def test_interrupted_building_goes_on(
     path = hr_dir / "c.png"
     whole, stat = path.read_bytes(), path.stat()
     path.write_bytes(whole[:-100])
-    data = BicubicDataset(str(hr_dir), 2, cache=str(folder))
+    data = RestorationDataset(str(hr_dir), 2, cache=str(folder))
     with pytest.raises(ValueError, match=r"c\.png cannot be read"):
         data.build_cache(storage)
     assert not (folder / "index.json").exists()
@@ -132,7 +133,7 @@ def test_interrupted_building_goes_on(
     size, kept = data.build_cache(storage, lambda *done: calls.append(done))
     assert (kept, calls) == (2, [(3, 3)])
     assert sorted(os.listdir(folder)) == [".lock", "index.json", pair_storage.file_name(storage)]
-    for item, plain in zip(data, BicubicDataset(str(hr_dir), 2), strict=True):
+    for item, plain in zip(data, RestorationDataset(str(hr_dir), 2), strict=True):
         assert (item["lq"] == plain["lq"]).all()
         assert (item["gt"] == plain["gt"]).all()
 
@@ -142,7 +143,7 @@ def test_building_that_is_killed_goes_on(
     hr_dir: Path, tmp_path: Path, monkeypatch, storage: str, pairs: int
 ) -> None:
     monkeypatch.setattr(packed_pairs, "AT_A_TIME", 1)
-    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    data = RestorationDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
     writer = {"mmap": pair_storage.MappedWriter, "lmdb": pair_storage.LmdbWriter}[storage]
     append, done = writer.append, []
 
@@ -162,7 +163,7 @@ def test_building_that_is_killed_goes_on(
         builder.join(30)
         assert builder.exitcode == -signal.SIGKILL
     assert data.build_cache(storage)[1] == pairs
-    for item, plain in zip(data, BicubicDataset(str(hr_dir), 2), strict=True):
+    for item, plain in zip(data, RestorationDataset(str(hr_dir), 2), strict=True):
         assert (item["gt"] == plain["gt"]).all()
 
 
@@ -170,7 +171,7 @@ def test_what_was_begun_of_other_files_is_not_taken_over(
     hr_dir: Path, tmp_path: Path, monkeypatch, storage: str
 ) -> None:
     monkeypatch.setattr(packed_pairs, "AT_A_TIME", 1)
-    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    data = RestorationDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
 
     def interrupt(done: int, _: int) -> None:
         if done == 2:
@@ -184,14 +185,14 @@ def test_what_was_begun_of_other_files_is_not_taken_over(
             assert data.build_cache(storage)[1] == 1
             os.utime(hr_dir / "b.png")
         else:
-            data.border = "replicate"
+            data.degradations = [BicubicDown(2, "replicate")]
             assert data.build_cache(storage)[1] == 0
     assert (data[1]["gt"] == picture(24, 36, 7)).all()
 
 
 def test_a_cache_is_made_anew_in_another_storage(hr_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("lmdb")
-    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+    data = RestorationDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
     for storage in ("mmap", "lmdb", "mmap"):
         assert data.build_cache(storage)[1] == 0
         assert sorted(os.listdir(tmp_path / "cache")) == [
@@ -204,8 +205,8 @@ def test_a_cache_is_made_anew_in_another_storage(hr_dir: Path, tmp_path: Path) -
 
 def test_impossible_caches_are_refused(hr_dir: Path, tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(ValueError, match="set cache to a folder"):
-        BicubicDataset(str(hr_dir), 2).build_cache()
-    data = BicubicDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
+        RestorationDataset(str(hr_dir), 2).build_cache()
+    data = RestorationDataset(str(hr_dir), 2, cache=str(tmp_path / "cache"))
     with pytest.raises(ValueError, match="mmap, lmdb, got 'zarr'"):
         data.build_cache("zarr")
     monkeypatch.setitem(sys.modules, "lmdb", None)
@@ -227,7 +228,9 @@ def test_one_process_delivers_1500_pairs_a_second(tmp_path: Path) -> None:
         write_image(tmp_path / "HR" / f"{name}.bmp", image)
     crop = {"type": "PairedRandomCrop", "lq_size": 48}
     steps = [crop, *AUGMENT[1:3], {"type": "RandomChannelShuffle"}, {"type": "PackInputs"}]
-    data = BicubicDataset(str(tmp_path / "HR"), 2, cache=str(tmp_path / "cache"), pipeline=steps)
+    data = RestorationDataset(
+        str(tmp_path / "HR"), 2, cache=str(tmp_path / "cache"), pipeline=steps
+    )
     data.build_cache()
     data[SampleIndex(0, 0)]
     start = time.process_time()

@@ -10,7 +10,7 @@ import pytest
 from skimage import data as skimage_data
 
 from ignn_toolbox.datasets import PairedImageDataset
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.degradations import bicubic_lr
 from ignn_toolbox.datasets.preparation import check_folder, make_lr, make_subimages
 from ignn_toolbox.datasets.preparation.duplicates import find_duplicates, orientations, thumbnail
 from ignn_toolbox.datasets.preparation.lr_origin import lr_origin

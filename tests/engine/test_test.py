@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ignn_toolbox.apis import import_checkpoint
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.degradations import bicubic_lr
 from ignn_toolbox.datasets.transforms import modcrop
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.test import test as start
@@ -104,7 +104,9 @@ def test_validation_covers_several_sets_too(train, tmp_path: Path) -> None:
             batch_size=1,
             sampler=dict(type="DefaultSampler", shuffle=False),
             dataset=dict(
-                type="BicubicDataset", gt_dir=f"bench/{name}", pipeline=[dict(type="PackInputs")]
+                type="RestorationDataset",
+                gt_dir=f"bench/{name}",
+                pipeline=[dict(type="PackInputs")],
             ),
         )
 

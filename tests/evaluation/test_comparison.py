@@ -87,7 +87,7 @@ def test_repeating_images_have_a_lower_recurrence_score() -> None:
 
 
 def test_recurrence_score_is_the_distance_by_definition() -> None:
-    from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+    from ignn_toolbox.datasets.degradations import bicubic_lr
 
     image = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
     keys = bicubic_lr(image, 2).astype(float)  # rounded to 8 bits, the score's keys are not

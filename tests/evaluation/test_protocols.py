@@ -8,7 +8,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ignn_toolbox.datasets.bicubic_dataset import bicubic_lr
+from ignn_toolbox.datasets.degradations import bicubic_lr
 from ignn_toolbox.datasets.transforms import modcrop
 from ignn_toolbox.evaluation import PROTOCOLS, luma, psnr, score, ssim, to_uint8
 from ignn_toolbox.evaluation.protocols import compared_planes

@@ -8,6 +8,7 @@ NETWORKS = {
     "DnCNN": {"channels": 4, "num_layers": 4},
     "EDSR": {"scale": 2, "channels": 4, "num_blocks": 2},
     "GraphAggStar": {"scale": 2, "embedder": RGB, "num_neighbors": 2},
+    "HalfEDSR": {"channels": 4, "num_blocks": 1},
     "LapSRN": {"scale": 4, "channels": 4, "depth": 2},
     "MemNet": {"scale": 2, "channels": 4, "num_blocks": 2, "num_units": 2},
     "N3Net": {

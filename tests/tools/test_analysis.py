@@ -23,7 +23,7 @@ train_dataloader = dict(
     num_workers=0,
     sampler=dict(type="IterationSampler"),
     dataset=dict(
-        type="BicubicDataset",
+        type="RestorationDataset",
         gt_dir="HR",
         pipeline=[dict(type="PairedRandomCrop", lq_size=8), dict(type="PackInputs")],
     ),

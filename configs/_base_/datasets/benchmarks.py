@@ -6,7 +6,7 @@ test_dataloader = [
         num_workers=0,
         sampler=dict(type="DefaultSampler", shuffle=False),
         dataset=dict(
-            type="BicubicDataset",
+            type="RestorationDataset",
             gt_dir=f"bench/{_name}",
             name=_name,
             pipeline=[dict(type="PackInputs")],

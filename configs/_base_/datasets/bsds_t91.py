@@ -12,7 +12,7 @@ train_dataloader = dict(
     num_workers=0,
     sampler=dict(type="IterationSampler"),
     dataset=dict(
-        type="BicubicDataset",
+        type="RestorationDataset",
         gt_dir=["train/BSDS399", "train/T91"],
         exclude_file="train/bsds399_val20.txt",
         cache="memory",
@@ -24,7 +24,7 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
-        type="BicubicDataset",
+        type="RestorationDataset",
         gt_dir="train/BSDS399",
         ann_file="train/bsds399_val20.txt",
         name="bsds399_val20",

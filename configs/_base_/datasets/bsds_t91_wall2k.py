@@ -16,7 +16,7 @@ val_dataloader = [
     dict(
         **_validation,
         dataset=dict(
-            type="BicubicDataset",
+            type="RestorationDataset",
             gt_dir=_folder,
             ann_file=_list,
             name=_name,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...images import read_image, write_image
 from ...ops.resize import BORDERS
-from ..bicubic_dataset import bicubic_lr
+from ..degradations import bicubic_lr
 from ..file_list import files_by_stem
 from ..parallel import Progress, run_all
 from ..transforms import modcrop

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from ...ops.resize import BORDERS, imresize
-from ..bicubic_dataset import bicubic_lr
+from ..degradations import bicubic_lr
 from ..transforms import modcrop
 
 NEAR = 1  # largest difference by which another program's resize is recognised

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...images import read_image, write_image
-from ..bicubic_dataset import bicubic_lr
+from ..degradations import bicubic_lr
 from ..file_list import files_by_stem, some
 from ..parallel import Progress, run_all
 from ..transforms import modcrop

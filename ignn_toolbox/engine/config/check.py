@@ -17,6 +17,7 @@ from ...files import nearest
 from ...registry import (
     DATA_SAMPLERS,
     DATASETS,
+    DEGRADATIONS,
     EVALUATOR,
     FUNCTIONS,
     HOOKS,
@@ -148,6 +149,7 @@ _ONE = {
 }
 _MANY = {
     "datasets": DATASETS,
+    "degradations": DEGRADATIONS,
     "metrics": METRICS,
     "pipeline": TRANSFORMS,
     "transforms": TRANSFORMS,

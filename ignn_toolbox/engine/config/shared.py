@@ -2,8 +2,8 @@
 
 The root folder of the data (``data_root``), the scale (the network's ``scale``), the seed
 (``randomness.seed``), and a schedule's batch and crop (``batch_size``; ``lq_size``, a number or
-``dict(x2=..., x3=..., x4=...)``) reach every data set, transform and metric that takes them and
-does not set its own.
+``dict(x2=..., x3=..., x4=...)``) reach every data set, degradation, transform
+and metric that takes them and does not set its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,8 +12,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import Registry
 
-from ...registry import DATASETS, METRICS, TRANSFORMS
+from ...registry import DATASETS, DEGRADATIONS, METRICS, TRANSFORMS
 from .check import DATALOADERS, accepted_keys, find_type
+
+_INNER = {"degradations": DEGRADATIONS, "pipeline": TRANSFORMS, "transforms": TRANSFORMS}
 
 
 def network_scale(config: Mapping[str, Any]) -> int | None:
@@ -93,8 +95,7 @@ def _typed(node: Any, registry: Registry) -> Iterator[tuple[dict[str, Any], Regi
         if "type" in node:
             yield node, registry  # type: ignore[misc]
         for key, value in node.items():
-            inner = TRANSFORMS if key in ("pipeline", "transforms") else registry
-            yield from _typed(value, inner)
+            yield from _typed(value, _INNER.get(key, registry))
     elif isinstance(node, list | tuple):
         for item in node:
             yield from _typed(item, registry)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from ignn_toolbox.datasets import BicubicDataset
+from ignn_toolbox.datasets import RestorationDataset
 from ignn_toolbox.registry import DATASETS
 
 
 @DATASETS.register_module()
-class MarginDataset(BicubicDataset):
+class MarginDataset(RestorationDataset):
     """Pictures with LR made by the exact bicubic, without their outermost pixels.
 
     Scans and stills often have a frame that nothing is to be learnt from. A data set of pairs says
@@ -17,7 +17,7 @@ class MarginDataset(BicubicDataset):
         gt_dir: Folder of HR pictures, or several.
         scale: Upscaling factor.
         margin: LR pixels that are cut away on each side.
-        kwargs: As in `BicubicDataset`.
+        kwargs: As in `RestorationDataset`.
     """
 
     def __init__(self, gt_dir: str | list[str], scale: int, margin: int = 2, **kwargs: Any) -> None:
