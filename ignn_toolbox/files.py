@@ -23,11 +23,13 @@ class LockedError(OSError):
 
 
 @contextlib.contextmanager
-def write_whole(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
+def write_whole(
+    path: str | Path, *, durable: bool = False, make_folders: bool = True
+) -> Iterator[Path]:
     """Yield a temporary path beside ``path``, which is renamed to it when the block has ended well.
 
     Whatever happens in between, ``path`` holds either what it held before or the whole new content.
-    Folders above it are made as needed. What is written may be a folder, if ``path`` is none yet.
+    What is written may be a folder, if ``path`` is none yet.
 
     The temporary name does not contain the file's: it is short where that is as long as a name may
     be, and the same for the same file but for its last part, so that what a killed process left can
@@ -36,12 +38,14 @@ def write_whole(path: str | Path, *, durable: bool = False) -> Iterator[Path]:
     Args:
         path: The file.
         durable: Wait until the content is on the disk, so that a power cut cannot lose it.
+        make_folders: Make the folders above it as needed.
 
     Raises:
         OSError: The disk is full or the folder not writable; nothing is left behind.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folders:
+        path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}.part")
     try:
         yield partial

@@ -141,8 +141,12 @@ def run_jobs(
             _write_stream(data)
         else:
             folder.make_room(job.target)
-            with _whole(job, job.target, data, options) as path:
-                ledger.writing(job, source.stamp, data, path)
+            try:
+                with _whole(job, job.target, data, options) as path:
+                    ledger.writing(job, source.stamp, data, path)
+            except OSError:
+                folder.check()  # if it went just now, that says more
+                raise
 
     def settle() -> Outcome:
         job, written = pending[0]
@@ -261,7 +265,7 @@ def _whole(job: Job, target: Path, data: bytes, options: WriteOptions) -> Iterat
             yield target
             return
         raise FileExistsError(f"the output {target} exists")
-    with write_whole(target) as path:
+    with write_whole(target, make_folders=False) as path:
         path.write_bytes(data)
         yield path
 
