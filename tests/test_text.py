@@ -113,7 +113,9 @@ def test_every_name_goes_through_evaluate_compare_table_and_report(cli, folders,
     assert status == 0, errors
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding", ["ascii", *(pytest.param(e, marks=pytest.mark.slow) for e in ("latin-1", "utf-8"))]
+)
 def test_no_encoding_of_the_terminal_ends_a_command(folders, tmp_path, encoding: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "COLUMNS": "60"}
     for words in (

@@ -51,7 +51,7 @@ VARIANTS = {
 EVERY_SECOND = {"default_hooks.checkpoint.interval": 2}
 
 
-QUICK = ("plain", "two workers", "ema", "accumulation", "fp16")
+QUICK = ("plain", "two workers")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,7 @@ def test_weights_alone_cannot_be_resumed(train, tmp_path: Path) -> None:
         train(tmp_path, resume=best)
 
 
+@pytest.mark.slow
 def test_a_late_resume_is_as_quick_as_a_fresh_start(train, tmp_path: Path) -> None:
     steps = dict(_delete_=True, type="MultiStepLR", by_epoch=False, milestones=[250_000])
     long = {"param_scheduler": steps, "train_cfg.val_interval": 500_000}
@@ -195,7 +196,10 @@ class KilledWriter:
         return getattr(self.file, name)
 
 
-@pytest.mark.parametrize("after", [0, 5_000, 20_000])
+_slow = [pytest.param(count, marks=pytest.mark.slow) for count in (0, 20_000)]
+
+
+@pytest.mark.parametrize("after", [5_000, *_slow])
 def test_a_run_killed_while_writing_a_checkpoint_takes_the_one_before(
     train, tmp_path: Path, monkeypatch, after: int
 ) -> None:

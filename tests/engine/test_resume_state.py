@@ -131,7 +131,14 @@ def test_a_resume_is_refused_by_field(saved, tmp_path: Path, place: tuple, value
         resume(resume=tmp_path / "x.pth")
 
 
-@pytest.mark.parametrize("meta", [None, [], 5, {"training_config": 5}, {"metrics": [1]}])
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        *(pytest.param(m, marks=pytest.mark.slow) for m in ([], 5, {"training_config": 5})),
+        {"metrics": [1]},
+    ],
+)
 def test_meta_of_any_kind_is_survived(saved, tmp_path: Path, meta: object) -> None:
     path, resume = saved
     content = load_checkpoint(path) | {"meta": meta}

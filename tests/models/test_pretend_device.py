@@ -13,6 +13,6 @@ TESTS = Path(__file__).with_name("on_pretend_device.py")
     "which", [pytest.param("slow", marks=pytest.mark.slow), "not slow"], ids=["long", "quick"]
 )
 def test_on_pretend_device(which, repo_dir):
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", which, str(TESTS)]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-m", which, str(TESTS)]
     run = subprocess.run(command, cwd=repo_dir, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-4000:]

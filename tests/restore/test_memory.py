@@ -72,6 +72,7 @@ def test_larger_budgets_get_larger_tiles():
     assert planner.choose(400, 300, 2**40, 0).tile is None
 
 
+@pytest.mark.slow
 def test_plans_do_not_depend_on_earlier_plans():
     network = build_tiny_network("ignn_tiny").eval()
     planner = TilePlanner(network)
