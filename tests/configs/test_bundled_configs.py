@@ -39,7 +39,8 @@ SIZES = re.compile(r"_x\dc(\d+)(?:g(\d+))?b(\d+)(?:k(\d+)d(\d+|all))?_")
 @pytest.mark.parametrize("name", NAMED)
 def test_name_tells_scale_batch_and_length(name):
     config, model = build(name)
-    scale = re.search(r"_(?:x(\d)|n\d)", name)[1]  # the noise of one that keeps the size
+    # the noise, quality or phase of one that keeps the size
+    scale = re.search(r"_(?:x(\d)|[nq]\d|grbg)", name)[1]
     assert model.network.spec.scale == int(scale or 1)
     gpus, batch, iterations = re.search(r"_(\d)xb(\d+)-(\d+)k_", name).groups()
     assert config.train_dataloader.batch_size == int(batch)

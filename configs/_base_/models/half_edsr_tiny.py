@@ -1,4 +1,4 @@
-# EDSR's blocks at half the picture's size, for restoration on a CPU: 280,764 parameters for RGB.
+# EDSR's blocks at half the picture's size, for restoration on a CPU: 280,620 parameters for RGB.
 model = dict(
     type="Restorer",
     network=dict(type="HalfEDSR", channels=48, num_blocks=6),
