@@ -18,7 +18,8 @@ from .run import Ledger, Outcome, WriteOptions, run_jobs
 from .worklist import OURS, SAME, Job, OutputFolder
 
 if TYPE_CHECKING:
-    from ..restore.inferencer import SRInferencer, Target
+    from ..restore.inferencer import SRInferencer
+    from ..restore.target import Target
 
 OPEN = "open"
 

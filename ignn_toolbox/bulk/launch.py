@@ -21,7 +21,8 @@ from .run import WriteOptions
 from .worklist import STREAM, Job, Listing, OutputFolder, OutputRules, Worklist, plan_jobs
 
 if TYPE_CHECKING:
-    from ..restore.inferencer import SRInferencer, Target
+    from ..restore.inferencer import SRInferencer
+    from ..restore.target import Target
 
 # Arguments of an inferencer by which no picture changes.
 _NEUTRAL = ("model", "checkpoint", "device", "compile", "memory", "report_deviation", "max_pixels")

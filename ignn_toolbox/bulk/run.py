@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -27,10 +28,28 @@ from .journal import DONE, FAILED, SKIPPED, Stamp, StopRun
 from .worklist import OURS, SAME, Job, OutputFolder
 
 if TYPE_CHECKING:
-    from ..restore.inferencer import SRInferencer, Target
+    from ..restore.inferencer import SRInferencer
+    from ..restore.target import Target
 
 _READ_AHEAD = 2
 _WRITE_BEHIND = 2
+
+
+@dataclass(frozen=True)
+class Restored:
+    """How a picture was restored.
+
+    Attributes:
+        model: The network's name.
+        width: Of the result as stored, in pixels.
+        height: Of the result.
+        seconds: What restoring took, without reading and writing.
+    """
+
+    model: str
+    width: int
+    height: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -41,11 +60,13 @@ class Outcome:
         job: The job.
         status: ``done``, ``skipped`` (its output exists) or ``failed``.
         message: Why it failed.
+        restored: How it was restored, where it was.
     """
 
     job: Job
     status: str
     message: str = ""
+    restored: Restored | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +144,7 @@ def run_jobs(
     ledger = ledger or Ledger()
     reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
     reading: deque[tuple[Job, Future[_Source]]] = deque()  # the first is being computed
-    pending: deque[tuple[Job, Future[None]]] = deque()
+    pending: deque[tuple[Job, Restored | None, Future[None]]] = deque()
     waiting = iter(jobs)
 
     def read_on() -> None:
@@ -149,8 +170,10 @@ def run_jobs(
                 raise
 
     def settle() -> Outcome:
-        job, written = pending[0]
+        job, restored, written = pending[0]
         outcome = _outcome(job, written)
+        if outcome.status == DONE:
+            outcome = replace(outcome, restored=restored)
         ledger.ended(outcome)
         pending.popleft()
         return outcome
@@ -160,8 +183,10 @@ def run_jobs(
         while reading:
             read_on()
             job, source = reading[0]
-            restored = _restore(job, source, inferencer, target, options)
-            pending.append((job, writer.submit(write, job, restored)))
+            made = _restore(job, source, inferencer, target, options)
+            how = made.restored if isinstance(made, _Source) else None
+            pending.append((job, how, writer.submit(write, job, made)))
+            del made
             reading.popleft()
             while len(pending) > _WRITE_BEHIND:
                 yield settle()
@@ -188,10 +213,11 @@ class _SkippedError(Exception):
 
 @dataclass(frozen=True)
 class _Source:
-    """A picture that was read, and what its file was like before."""
+    """A picture that was read, what its file was like before, and how it was restored."""
 
     picture: Picture
     stamp: Stamp | None
+    restored: Restored | None = None
 
 
 def _read(job: Job, options: WriteOptions, max_pixels: int) -> _Source:
@@ -251,7 +277,12 @@ def _restore(
         picture = as_writable(picture, picture.format, size, job.name, options.background)
         for note in picture.notes:
             inferencer.report(f"{job.name}: {note}")
-        return replace(source, picture=inferencer.restore_picture(picture, target))
+        started = time.perf_counter()
+        picture = inferencer.restore_picture(picture, target)
+        seconds = time.perf_counter() - started
+        height, width, _ = picture.pixels.shape
+        how = Restored(inferencer.used, width, height, seconds)
+        return replace(source, picture=picture, restored=how)
     except Exception as error:
         return error
 

@@ -12,7 +12,7 @@ from ..evaluation.perceptual import PERCEPTUAL, perceptual_metric
 from ..evaluation.protocols import check_protocol
 from ..text import shown
 from ._console import console, table
-from ._progress import progress_bar
+from ._voice import Voice, add_voice
 
 HELP = "Score a folder of super-resolved images against ground truth, without any model."
 EXAMPLES = """examples:
@@ -48,13 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-image", action="store_true", help="print every image's figures")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="write results.json and CSV")
     parser.add_argument("--name", help="the method's name in the results (default: the folder's)")
+    add_voice(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.protocol != "all":
         check_protocol(args.protocol)
     protocols = PROTOCOLS if args.protocol == "all" else (args.protocol,)
-    with progress_bar("scoring") as progress:
+    voice = Voice.of(args, "evaluate")
+    with voice.progress("scoring") as progress:
         records, notes = score_folder(
             args.sr_dir,
             args.gt_dir,
@@ -78,8 +80,12 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.out is not None:
         write_results(args.out, results)
+    for record in records:
+        voice.record(**record)
+    if voice.json or voice.quiet:
+        return 0
     out = console()
-    if args.per_image:
+    if args.per_image or voice.verbose:
         out.print(_image_table(records))
     out.print(_mean_table(results))
     for note in notes:

@@ -12,7 +12,7 @@ from ..datasets.preparation import Finding, check_folder, make_lr, make_subimage
 from ..ops.resize import BORDERS
 from ..registry import DATASETS
 from ..text import shown
-from ._progress import progress_bar
+from ._voice import Voice, add_voice
 
 HELP = "Make LR files and training crops, and examine folders of data."
 EXAMPLES = """examples:
@@ -77,6 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cache.add_argument(
         "--cfg-options", nargs="+", metavar="KEY=VALUE", help="changes to the config"
     )
+    for step in (lr, sub, check, cache):
+        add_voice(step, json=step is not cache)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,7 +87,13 @@ def run(args: argparse.Namespace) -> int:
     if args.step == "cache":
         return _cache(args)
     label = "images" if args.step == "lr" else "crops"
-    with progress_bar(args.step) as progress:
+    voice = Voice.of(args, "prepare")
+
+    def each(path: Path, made: int, kept: int) -> None:
+        voice.record(input=str(path), made=made, kept=kept)
+        voice.detail(f"{path}: {made} made, {kept} were there")
+
+    with voice.progress(args.step) as progress:
         if args.step == "lr":
             made, kept = make_lr(
                 args.hr_dir,
@@ -94,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
                 border=args.border,
                 filename_tmpl=args.template,
                 progress=progress,
+                each=each,
             )
         else:
             made, kept = make_subimages(
@@ -106,8 +115,9 @@ def run(args: argparse.Namespace) -> int:
                 step=args.stride,
                 threshold=args.threshold,
                 progress=progress,
+                each=each,
             )
-    print(f"made {made} {label} in {args.out}; {kept} images were there already")
+    voice.result(f"made {made} {label} in {args.out}; {kept} images were there already")
     return 0
 
 
@@ -123,15 +133,16 @@ def _add_template(parser: argparse.ArgumentParser) -> None:
 def _cache(args: argparse.Namespace) -> int:
     from ..engine.config import dataloaders, load_config, parse_options
 
+    voice = Voice.of(args, "prepare")
     options = parse_options(args.cfg_options)
     config = load_config(args.config, options, data_root=args.data_root)
     built = 0
     for _, loader in dataloaders(config):
         for node in _cached(loader["dataset"]):
             dataset = DATASETS.build(node)
-            with progress_bar(dataset.name) as progress:
+            with voice.progress(dataset.name) as progress:
                 size, kept = dataset.build_cache(args.format, progress)
-            print(
+            voice.result(
                 f"{dataset.name}: {len(dataset)} pairs in {dataset.cache_dir}, {size:,} bytes; "
                 f"{kept} were there already"
             )
@@ -157,8 +168,13 @@ def _cached(node: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    with progress_bar("reading") as progress:
+    voice = Voice.of(args, "prepare")
+    with voice.progress("reading") as progress:
         diagnosis = check_folder(args.root, args.bench, progress)
+    for finding in diagnosis.findings:
+        voice.record(path=str(finding.path), kind=finding.kind, message=finding.message)
+    if voice.json or (voice.quiet and not diagnosis.findings):
+        return 1 if diagnosis.findings else 0
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     for line in diagnosis.summary:
         console.print(shown(line), markup=False)

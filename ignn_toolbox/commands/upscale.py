@@ -2,7 +2,8 @@
 
 import argparse
 
-from ..restore.inferencer import DEFAULT_MODEL, Target
+from ..restore.inferencer import DEFAULT_MODEL
+from ..restore.target import Target
 from . import _pictures
 
 HELP = """Super-resolve pictures: files, folders (walked, linked folders too), or one picture from
@@ -23,14 +24,31 @@ many pictures:
 """
 
 
+_USUAL = 8.0  # the largest factor that few ask for by mistake
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _pictures.add_arguments(parser, DEFAULT_MODEL)
     size = parser.add_argument_group("size (default: the model's scale)")
-    size.add_argument("--factor", type=float, help="output size over input size, such as 2.5")
+    size.add_argument(
+        "--factor", type=float, help=f"output size over input size, such as 2.5; 1 to {_USUAL:g}"
+    )
+    size.add_argument(
+        "--any-factor", action="store_true", help=f"a factor below 1 or beyond {_USUAL:g} is meant"
+    )
     size.add_argument("--width", type=int, help="output width in pixels")
     size.add_argument("--height", type=int, help="output height in pixels")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 0 when every picture was written or skipped as asked, else 1."""
+    """Returns 0 when every picture was written or skipped as asked, else 1.
+
+    Raises:
+        ValueError: The factor is one that few mean, and ``--any-factor`` does not say so.
+    """
+    factor = args.factor
+    if factor is not None and factor > 0 and not args.any_factor and not 1 <= factor <= _USUAL:
+        raise ValueError(
+            f"--factor {factor:g} is outside 1 to {_USUAL:g}; add --any-factor if meant"
+        )
     return _pictures.run(args, "upscale", Target(args.factor, args.width, args.height))

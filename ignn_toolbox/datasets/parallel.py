@@ -3,15 +3,20 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 Progress = Callable[[int, int], None]
+Each = Callable[[Path, int, int], None]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def run_all(
-    task: Callable[[Item], Result], items: Sequence[Item], progress: Progress | None = None
+    task: Callable[[Item], Result],
+    items: Sequence[Item],
+    progress: Progress | None = None,
+    each: Callable[[Item, Result], None] | None = None,
 ) -> list[Result]:
     """Runs a task on every item in threads; decoding and resizing leave the GIL.
 
@@ -19,6 +24,7 @@ def run_all(
         task: What to do; its first exception stops the rest.
         items: What to do it to.
         progress: Called with (items done, items in all).
+        each: Called with every item and its result, in order.
 
     Returns:
         The results in the order of the items.
@@ -29,6 +35,8 @@ def run_all(
         try:
             for done, future in enumerate(futures, 1):
                 results.append(future.result())
+                if each is not None:
+                    each(items[done - 1], results[-1])
                 if progress is not None:
                     progress(done, len(items))
         except BaseException:

@@ -224,7 +224,11 @@ class Network(BaseModule):
                 spec says.
         """
         self.check(lq, given)
-        out = self.run(self.padded(lq), Whole(given))
+        return self.through(lq, Whole(given))
+
+    def through(self, lq: Tensor, go: Whole) -> Tensor | Outputs:
+        """Restore by an interpreter of whole maps; `forward` without its look at the input."""
+        out = self.run(self.padded(lq), go)
         size = lq.shape[-2:]
         if isinstance(out, Outputs):
             scales = self.spec.outputs

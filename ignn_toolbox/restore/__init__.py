@@ -1,5 +1,6 @@
 """Pictures in, larger pictures out: files of every kind, arrays, tensors, one or many."""
 
-from .inferencer import SRInferencer, Target, upscale
+from .inferencer import SRInferencer, upscale
+from .target import Target
 
 __all__ = ["SRInferencer", "Target", "upscale"]

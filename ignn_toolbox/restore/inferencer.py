@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ from ..models.steps import Network
 from ..ops import imresize
 from ..zoo import zoo_models
 from ..zoo.loading import init_model
+from .forecast import Forecast
 from .memory import parse_memory
 from .planner import TileMode
 from .runner import Progress, TiledRestorer, warn
+from .target import Target
 
 DEFAULT_MODEL = "edsr_tiny_x2"
 
@@ -41,46 +44,6 @@ Restore = Callable[[Tensor], Tensor]
 Source = str | Path | np.ndarray | Tensor | Image.Image
 
 _LARGEST_GROWTH = 16  # in pixels: x4 is the largest scale of a network
-
-
-@dataclass(frozen=True)
-class Target:
-    """The wanted output size; with nothing set it is the network's scale times the input.
-
-    Attributes:
-        factor: Output size over input size.
-        width: Output width; without ``height`` the aspect ratio is kept.
-        height: Output height; without ``width`` the aspect ratio is kept.
-    """
-
-    factor: float | None = None
-    width: int | None = None
-    height: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("factor", "width", "height"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name}={value} must be positive")
-        if self.factor is not None and (self.width or self.height):
-            raise ValueError(f"factor={self.factor} and a width or height exclude each other")
-
-    def size(self, height: int, width: int, scale: int) -> tuple[int, int]:
-        """Height and width of the output for an input of ``height`` x ``width``."""
-        if self.width and self.height:
-            return self.height, self.width
-        factor: float = self.factor or scale
-        if self.width:
-            factor = self.width / width
-        elif self.height:
-            factor = self.height / height
-        rounded = [max(1, round(side * factor)) for side in (height, width)]
-        return self.height or rounded[0], self.width or rounded[1]
-
-    def as_stored(self, orientation: int) -> "Target":
-        """The same target for pixels that viewers turn by the EXIF ``orientation``."""
-        turned = orientation >= 5
-        return replace(self, width=self.height, height=self.width) if turned else self
 
 
 class SRInferencer:
@@ -108,8 +71,11 @@ class SRInferencer:
             ``'fast'``, ``'best'``, a number of steps, or an `InternalLearning`.
 
     Attributes:
-        progress: Called with (done, total) of a picture's pixels, after every tile and every pass.
+        progress: Called with (done, total) of a picture, after every tile or step.
         report: Called with messages about the picture that is being restored; warns by default.
+        inform: Called with what is good to know: which network was taken and why, how long a large
+            picture will take; does nothing by default.
+        used: Name of the network that restored the last picture.
     """
 
     def __init__(
@@ -146,12 +112,19 @@ class SRInferencer:
         }
         self.progress: Progress = lambda done, total: None
         self.report: Callable[[str], None] = warn
+        self.inform: Callable[[str], None] = lambda text: None
+        self._informed: set[str] = set()
+        self._forecast = Forecast()
         siblings = {} if checkpoint is not None else _zoo_siblings(model)
+        self._name = str(model)
+        if not isinstance(model, str | Path):
+            self._name = type(model.network).__name__
         if isinstance(model, str | Path):
             model = init_model(model, checkpoint)
         elif checkpoint is not None:
             raise ValueError("a restorer brings its weights; pass a name or config to load others")
         self.scale: int = model.scale
+        self.used = self._name
         self._siblings = siblings
         self._restores = {self.scale: self._restorer(model)}
 
@@ -239,23 +212,52 @@ class SRInferencer:
         return height, width
 
     def _restore_colour(self, lq: Tensor, size: tuple[int, int]) -> Tensor:
-        restore = self._nearest(math.sqrt(math.prod(size) / math.prod(lq.shape[-2:])))
+        scale = self._nearest(math.sqrt(math.prod(size) / math.prod(lq.shape[-2:])))
+        restore = self._restores[scale]
         lq = lq.contiguous().to(self.device)
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self._amp),
         ):
+            self._say_how_long(restore, scale, lq)
             sr = restore(lq)
         sr = sr.float().cpu()
         return sr if sr.shape[-2:] == size else imresize(sr, size=size)
 
-    def _nearest(self, factor: float) -> Restore:
-        """The network whose scale is nearest to ``factor``, the larger of two; loaded on need."""
+    def _nearest(self, factor: float) -> int:
+        """The scale nearest to ``factor``, the larger of two, whose network is loaded on need."""
         scales = {self.scale, *self._siblings}
         scale = min(scales, key=lambda scale: (round(abs(math.log(scale / factor)), 6), -scale))
         if scale not in self._restores:
             self._restores[scale] = self._restorer(init_model(self._siblings[scale]))
-        return self._restores[scale]
+        self.used = self._siblings.get(scale, self._name)
+        self._say_which(scale, sorted(scales), factor)
+        return scale
+
+    def _say_which(self, scale: int, scales: list[int], factor: float) -> None:
+        said = f"{self.used} restores, on {self.device}"
+        if len(scales) > 1 and scale != self.scale:
+            others = ", ".join(f"x{other}" for other in scales)
+            said += f": x{scale} is the nearest to the wanted size of {others}"
+        if abs(factor - scale) > 0.01:  # sides are whole pixels
+            said += f"; from x{scale} to the wanted size it is the exact bicubic"
+        if said not in self._informed:
+            self._informed.add(said)
+            self.inform(said)
+
+    def _say_how_long(self, restore: Restore, scale: int, lq: Tensor) -> None:
+        if self._adapt is not None:  # which counts its steps
+            return
+        progress, report = self.progress, self.report
+        self.progress, self.report = lambda done, total: None, lambda text: None
+        try:
+            seconds = self._forecast(scale, restore, lq)
+        finally:
+            self.progress, self.report = progress, report
+        if seconds is not None:
+            height, width = lq.shape[-2:]
+            duration = timedelta(seconds=round(seconds))
+            self.inform(f"{width}x{height} pixels will take about {duration}")
 
     def _restorer(self, model: Restorer) -> Restore:
         """A restorer's network as one callable, for pictures of one channel or three."""

@@ -1,13 +1,16 @@
 """One network as a callable for pictures of any size: whole where memory allows, else in tiles."""
 
+import functools
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..models.program import Pass
 from ..models.spec import NetworkSpec
-from ..models.steps import Network
+from ..models.steps import Attention, Network, Part, Statistic, Whole
 from .exact import restore_exactly
 from .independent import deviation, restore_independently
 from .memory import format_memory, free_memory, used_memory
@@ -34,7 +37,8 @@ class TiledRestorer:
         passes: How many calls make one picture, as the self-ensemble's eight do; for progress.
 
     Attributes:
-        progress: Called with (pixels done, pixels in all) after every tile.
+        progress: Called with (done, in all) after every tile, in pixels, or, where a picture goes
+            in one piece, after every step of the network.
         report: Called with messages: smaller tiles after running out of memory, the deviation.
         planner: Chooses the tiles.
     """
@@ -107,12 +111,27 @@ class TiledRestorer:
         return self._in_tiles(lq, plan)
 
     def _in_one_piece(self, lq: Tensor) -> Tensor:
-        restored = self._whole(lq)
-        pixels = lq.shape[-2] * lq.shape[-1]
-        self._tell(pixels, pixels)
+        if self._whole is self.network and self._steps is not None:
+            self.network.check(lq)
+            restored = self.network.through(lq, _Told(self._tell, self._steps))
+        else:
+            restored = self._whole(lq)
+            self._tell(1, 1)
         if self._report_deviation:
             self.report("restored in one piece, which is exact")
         return restored
+
+    @functools.cached_property
+    def _steps(self) -> int | None:
+        """How many steps the network takes, if that is known."""
+        try:
+            stages = self.planner.schedule.stages
+        except TypeError:  # what cannot be tiled
+            return None
+        steps = {
+            s for stage in stages for s in (stage.steps if isinstance(stage, Pass) else [stage])
+        }
+        return len(steps)
 
     def _in_tiles(self, lq: Tensor, plan: TilePlan) -> Tensor:
         assert plan.tile is not None
@@ -138,6 +157,36 @@ class TiledRestorer:
 
     def _tell(self, done: int, total: int) -> None:
         self.progress(self._passed * total + done, self._passes * total)
+
+
+class _Told(Whole):
+    """The plain interpreter, which tells after every step.
+
+    Args:
+        tell: Called with (steps done, steps in all).
+        steps: In all.
+    """
+
+    def __init__(self, tell: Progress, steps: int) -> None:
+        super().__init__()
+        self._tell = tell
+        self._done, self._steps = 0, steps
+
+    def local(self, fn: Callable[..., Tensor], *maps: Any, **options: Any) -> Any:
+        if isinstance(fn, Part):
+            return fn.run(*maps, go=self)
+        return self._next(super().local(fn, *maps, **options))
+
+    def attend(self, module: Attention, *maps: Any) -> Any:
+        return self._next(super().attend(module, *maps))
+
+    def statistics(self, statistic: Statistic, x: Any) -> Any:
+        return self._next(super().statistics(statistic, x))
+
+    def _next(self, result: Any) -> Any:
+        self._done += 1
+        self._tell(self._done, self._steps)
+        return result
 
 
 def warn(message: str) -> None:

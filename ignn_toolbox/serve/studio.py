@@ -14,7 +14,7 @@ from ..images import Picture, TooLargeError, as_rgb, decode_picture, encode_pict
 from ..images.convert import to_array, to_tensor
 from ..ops import imresize
 from ..restore import SRInferencer
-from ..restore.inferencer import Target
+from ..restore.target import Target
 from ..text import shown
 from ..visualization.figures import draw_query, save_figure
 from ..visualization.inspection import look_up

@@ -15,7 +15,7 @@ from ignn_toolbox.bulk.journaled import JournaledRun
 from ignn_toolbox.bulk.run import WriteOptions
 from ignn_toolbox.bulk.worklist import OutputRules, plan_jobs
 from ignn_toolbox.restore import SRInferencer
-from ignn_toolbox.restore.inferencer import Target
+from ignn_toolbox.restore.target import Target
 
 
 def draw(path, value):

@@ -13,7 +13,7 @@ from ignn_toolbox.bulk.run import DONE, FAILED, run_jobs
 from ignn_toolbox.bulk.worklist import Job, OutputFolder, OutputRules, plan_jobs
 from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.restore import SRInferencer
-from ignn_toolbox.restore.inferencer import Target
+from ignn_toolbox.restore.target import Target
 
 
 @pytest.fixture

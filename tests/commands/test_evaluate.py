@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ignn_toolbox.images import write_image
+from ignn_toolbox.images import read_image, write_image
 
 
 @pytest.fixture
@@ -38,6 +38,18 @@ def test_table_and_files(cli, folders, tmp_path) -> None:
 def test_per_image_rows(cli, folders) -> None:
     _, text, _ = cli("evaluate", *folders, "--scale", 2, "--per-image")
     assert "24x24" in text
+
+
+def test_json_is_one_object_an_image_and_quiet_says_nothing(cli, folders, tmp_path) -> None:
+    write_image(folders[0] / "b_x2.png", read_image(folders[1] / "b.png"))
+    words = ("evaluate", *folders, "--scale", 2, "-o", tmp_path / "out")
+    status, text, error = cli(*words, "--json")
+    assert (status, error) == (0, "")
+    records = [json.loads(line) for line in text.splitlines()]
+    assert [record["image"] for record in records] == ["a", "b"]
+    assert records[1]["psnr"] == "inf"
+    assert records == json.loads((tmp_path / "out" / "results.json").read_text())["images"]
+    assert cli(*words, "--quiet") == (0, "", "")
 
 
 def test_errors_are_one_line(cli, folders, tmp_path) -> None:

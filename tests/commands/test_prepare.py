@@ -1,5 +1,7 @@
 """``ignn prepare`` as a user meets it."""
 
+import json
+
 import numpy as np
 
 from ignn_toolbox.images import read_image, write_image
@@ -14,6 +16,11 @@ def test_lr_check_and_subimages(cli, tmp_path) -> None:
     status, text, _ = cli("prepare", "lr", hr, lr, "--scale", 2, 4)
     assert status == 0
     assert "made 4 images" in text
+    status, text, _ = cli("prepare", "lr", hr, lr, "--scale", 2, 4, "--json")
+    assert [json.loads(line) for line in text.splitlines()] == [
+        {"input": str(hr / name), "made": 0, "kept": 2} for name in ("a.png", "b.png")
+    ]
+    assert cli("prepare", "lr", hr, lr, "--scale", 2, 4, "--quiet") == (0, "", "")
     status, text, _ = cli("prepare", "check", tmp_path)
     assert status == 0
     assert "nothing wrong was found" in text
@@ -25,6 +32,11 @@ def test_lr_check_and_subimages(cli, tmp_path) -> None:
     status, text, _ = cli("prepare", "check", tmp_path)
     assert status == 1
     assert "ax2.png: it is the LR image of b.png" in text
+    status, text, _ = cli("prepare", "check", tmp_path, "--json")
+    assert status == 1
+    findings = [json.loads(line) for line in text.splitlines()]
+    assert {"path", "kind", "message"} == set(findings[0])
+    assert any(f["path"].endswith("ax2.png") and f["kind"] == "swapped" for f in findings)
 
 
 def test_errors(cli, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """``ignn upscale`` end to end: what is written, what is refused, what is said, what is returned."""
 
 import io
+import json
 import os
 import resource
 import subprocess
@@ -65,6 +66,80 @@ def test_config_and_checkpoint_are_taken_too(cli, tmp_path, tiny_checkpoint):
     assert status == 0, err
     (wanted,) = SRInferencer(tiny_checkpoint, device="cpu")(picture())
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "b.png")), wanted)
+
+
+@pytest.mark.parametrize("factor", [8.01, 20, 0.5])
+def test_a_factor_that_few_mean_is_said_on_purpose(upscale, tmp_path, factor):
+    source = save(tmp_path / "a.png")
+    status, _, err = upscale(source, "-o", tmp_path / "b.png", "--factor", factor)
+    assert status == 1
+    assert err == (
+        f"ignn upscale: error: --factor {factor:g} is outside 1 to 8; add --any-factor if meant\n"
+    )
+    status, _, err = upscale(source, "-o", tmp_path / "b.png", "--factor", factor, "--any-factor")
+    assert status == 0, err
+    assert Image.open(tmp_path / "b.png").width == round(30 * factor)
+
+
+def test_which_network_and_why(cli, tmp_path):
+    source = save(tmp_path / "a.png")
+
+    def said(*words):
+        words = (source, "-o", tmp_path / "b.png", "--overwrite", "--device", "cpu", *words)
+        status, _, err = cli("upscale", *words)
+        assert status == 0, err
+        return err.splitlines()
+
+    plain, summary = said()
+    assert plain == "ignn upscale: edsr_tiny_x2 restores, on cpu"
+    assert summary == "1 picture: 1 restored"
+    assert said("--factor", 2.6)[0] == (
+        "ignn upscale: edsr_tiny_x3 restores, on cpu: x3 is the nearest to the wanted size of x2, "
+        "x3, x4; from x3 to the wanted size it is the exact bicubic"
+    )
+    assert said("--width", 63)[0].startswith("ignn upscale: edsr_tiny_x2 restores, on cpu; from x2")
+
+
+def test_quiet_says_nothing_but_what_went_wrong(upscale, tmp_path):
+    source = save(tmp_path / "a.png")
+    status, out, err = upscale(source, "-o", tmp_path / "b.png", "--quiet")
+    assert (status, out, err) == (0, "", "")
+    status, out, err = upscale(source, "-o", tmp_path / "b.png", "--quiet")
+    assert (status, out) == (1, "")
+    assert err.startswith("1 picture: 0 restored, 1 failed\n  failed: ")
+
+
+@pytest.mark.parametrize("journal", [(), ("--journal",)])
+def test_json_is_one_object_a_picture(upscale, tmp_path, tiny_checkpoint, journal):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b\n.png"):
+        save(tmp_path / "in" / name)
+    (tmp_path / "in" / "c.png").write_bytes(b"no picture")
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--json", *journal)
+    status, out, err = upscale(*words, "--verbose")
+    assert status == 1
+    first, second, third = map(json.loads, out.splitlines())
+    assert first.pop("seconds") > 0
+    assert first == {
+        "input": str(tmp_path / "in" / "a.png"),
+        "output": str(tmp_path / "out" / "a.png"),
+        "status": "done",
+        "model": str(tiny_checkpoint),
+        "width": 60,
+        "height": 48,
+    }
+    assert second["input"] == str(tmp_path / "in" / "b\n.png")
+    assert third["status"] == "failed"
+    assert "is not a picture" in third["message"]
+    assert "a.png: 60x48 by" in err
+    assert "c.png: failed" in err
+    if not journal:
+        status, out, _ = upscale(*words, "--skip-existing")
+        assert [json.loads(line)["status"] for line in out.splitlines()] == 2 * ["skipped"] + [
+            "failed"
+        ]
+        status, _, err = upscale(save(tmp_path / "a.png"), "-o", "-", "--json")
+        assert "both write to standard output" in err
 
 
 def test_floating_point_files_keep_their_range_and_say_what_it_is(
@@ -181,7 +256,7 @@ def test_bomb_is_refused_and_may_be_let_in(upscale, tmp_path):
 
 def test_senselessly_large_output_is_refused(upscale, tmp_path):
     source = save(tmp_path / "a.png")
-    status, _, err = upscale(source, "-o", tmp_path / "out", "--factor", 5000)
+    status, _, err = upscale(source, "-o", tmp_path / "out", "--factor", 5000, "--any-factor")
     assert status == 1
     assert "would become 150000x120000" in err
 

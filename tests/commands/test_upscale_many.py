@@ -167,6 +167,7 @@ def test_what_was_changed_since_is_restored_again_and_said(upscale, tmp_path, ti
         "ignn upscale: in/a.png was changed since it was restored; it is restored again",
         "ignn upscale: out/b.png was changed since it was written; in/b.png is restored again",
         "ignn upscale: out/c.png was removed since it was written; in/c.png is restored again",
+        f"ignn upscale: {tiny_checkpoint} restores, on cpu",
         "3 pictures: 3 restored",
     ]
     wanted = SRInferencer(tiny_checkpoint, device="cpu")(tmp_path / "in" / "a.png")

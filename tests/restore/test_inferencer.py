@@ -10,8 +10,8 @@ from PIL import Image
 from ignn_toolbox.models import Network, NetworkSpec
 from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.restore import SRInferencer, Target, forecast, upscale
 from ignn_toolbox.restore import inferencer as inferencer_module
-from ignn_toolbox.restore.inferencer import SRInferencer, Target, upscale
 
 
 def doubled(pixels):
@@ -313,3 +313,59 @@ def test_compiled_network_gives_the_same():
     compiled = list(SRInferencer(restorer, device="cpu", compile=True)(pixels))
     for one, other in zip(exact, compiled, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_progress_moves_within_a_picture_in_one_piece(tiny):
+    """By the network's steps, all passes of the self-ensemble together; numbers stay the same."""
+    pixels = noise(np.uint8, 24, 26, 3)
+    for options in ({}, {"self_ensemble": True}):
+        inferencer, told = SRInferencer(tiny, device="cpu", **options), []
+        inferencer.progress = lambda done, total, told=told: told.append(done / total)
+        list(inferencer(pixels))
+        assert told == sorted(set(told))
+        assert len(told) >= 5
+        assert told[-1] == 1
+
+
+def test_the_network_that_was_taken_is_told_once_with_the_reason(nearest):
+    said = []
+    nearest.inform = said.append
+    pictures = [noise(np.uint8, 5, 7, 3), noise(np.uint8, 9, 7, 3)]
+    list(nearest(pictures))
+    assert said == ["Nearest restores, on cpu"]
+    list(nearest(pictures, factor=3))
+    assert said[1:] == [
+        "Nearest restores, on cpu; from x2 to the wanted size it is the exact bicubic"
+    ]
+    assert nearest.used == "Nearest"
+
+
+class Timed:
+    """A network that takes as many seconds as it is told, by a clock of its own."""
+
+    def __init__(self, monkeypatch, seconds):
+        self.now, self.seconds, self.sizes = 0.0, seconds, []
+        monkeypatch.setattr(forecast.time, "perf_counter", lambda: self.now)
+
+    def __call__(self, lq):
+        self.sizes.append(tuple(lq.shape[-2:]))
+        self.now += self.seconds(lq.shape[-2] * lq.shape[-1])
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 2])
+def test_the_time_of_a_large_picture_is_foretold_from_two_crops(monkeypatch, power):
+    network = Timed(monkeypatch, lambda pixels: 1e-5 * pixels**power)
+    foretell, picture = forecast.Forecast(), torch.zeros(1, 3, 1000, 2000)
+    assert foretell(2, network, picture) == pytest.approx(1e-5 * 2e6**power, rel=1e-6)
+    assert network.sizes == [(64, 64), (64, 64), (128, 128)]
+    assert foretell(2, network, picture[:, :, :900]) is not None
+    assert len(network.sizes) == 3, "each network is asked once"
+    assert foretell(2, network, picture[:, :, :128]) is None, "soon done"
+    assert foretell(2, network, torch.zeros(1, 3, 4000, 100)) is None
+
+
+def test_a_network_of_large_pictures_only_foretells_nothing():
+    def network(lq):
+        raise ValueError("too small")
+
+    assert forecast.Forecast()(2, network, torch.zeros(1, 3, 1000, 2000)) is None

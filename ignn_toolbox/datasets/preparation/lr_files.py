@@ -7,7 +7,7 @@ from ...images import read_image, write_image
 from ...ops.resize import BORDERS
 from ..degradations import bicubic_lr
 from ..file_list import files_by_stem
-from ..parallel import Progress, run_all
+from ..parallel import Each, Progress, run_all
 from ..transforms import modcrop
 from .resume import claim_folder, up_to_date
 
@@ -20,6 +20,7 @@ def make_lr(
     border: str = "symmetric",
     filename_tmpl: str = "{}x{scale}",
     progress: Progress | None = None,
+    each: Each | None = None,
 ) -> tuple[int, int]:
     """Writes ``out_dir/X<scale>/<name>x<scale>.png`` for every image of a folder.
 
@@ -33,6 +34,7 @@ def make_lr(
         border: ``'symmetric'`` (current MATLAB) or ``'replicate'``.
         filename_tmpl: Stem of the LR file: ``{}`` stands for the HR file's.
         progress: Called with (HR images done, in all).
+        each: Called with an HR image, and the numbers of what was made of it and what was kept.
 
     Returns:
         Numbers of files made and of files kept.
@@ -65,5 +67,7 @@ def make_lr(
                 write_image(path, bicubic_lr(modcrop(gt, scale), scale, border))
         return len(stale), len(targets) - len(stale)
 
-    counts = run_all(task, list(files.values()), progress)
+    counts = run_all(
+        task, list(files.values()), progress, each and (lambda path, count: each(path, *count))
+    )
     return sum(made for made, _ in counts), sum(kept for _, kept in counts)

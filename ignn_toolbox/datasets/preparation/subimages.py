@@ -13,7 +13,7 @@ import numpy as np
 from ...images import read_image, write_image
 from ..degradations import bicubic_lr
 from ..file_list import files_by_stem, some
-from ..parallel import Progress, run_all
+from ..parallel import Each, Progress, run_all
 from ..transforms import modcrop
 from .resume import claim_folder, up_to_date
 
@@ -44,6 +44,7 @@ def make_subimages(
     step: int = 240,
     threshold: int = 48,
     progress: Progress | None = None,
+    each: Each | None = None,
 ) -> tuple[int, int]:
     """Writes ``out_dir/HR/<name>_s001.png`` and ``out_dir/LR/X<scale>/<name>_s001.png``, ...
 
@@ -60,6 +61,7 @@ def make_subimages(
         step: Distance of neighbouring crops.
         threshold: A remainder above this many pixels gets a last crop of its own.
         progress: Called with (HR images done, in all).
+        each: Called with an HR image, and the numbers of what was made of it and what was kept.
 
     Returns:
         Numbers of pairs or sets of crops made, and of HR images whose crops were all there.
@@ -106,7 +108,9 @@ def make_subimages(
                 write_image(folder / name, image[y : y + side, x : x + side])
         return len(places), 0
 
-    counts = run_all(task, list(files.values()), progress)
+    counts = run_all(
+        task, list(files.values()), progress, each and (lambda path, count: each(path, *count))
+    )
     return sum(made for made, _ in counts), sum(kept for _, kept in counts)
 
 
