@@ -126,7 +126,7 @@ class TiledRestorer:
         """How many steps the network takes, if that is known."""
         try:
             stages = self.planner.schedule.stages
-        except TypeError:  # what cannot be tiled
+        except Exception:  # a program that only runs whole, such as one that takes no steps
             return None
         steps = {
             s for stage in stages for s in (stage.steps if isinstance(stage, Pass) else [stage])
