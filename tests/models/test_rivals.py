@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from ignn_toolbox.models.aggregators.graph_convolution import nearest_pixels
 from ignn_toolbox.models.aggregators.query_softmax import QuerySoftmax
 from ignn_toolbox.models.aggregators.region_non_local import RegionNonLocal
-from ignn_toolbox.models.backbones.n3net import NearestNeighbors, relaxed_neighbors
+from ignn_toolbox.models.aggregators.relaxed_neighbors import NearestNeighbors, relaxed_neighbors
+from ignn_toolbox.models.backbones.gcdn import GCDN
 from ignn_toolbox.models.backbones.oisr import BLOCKS
 from ignn_toolbox.models.backbones.rnan import RNAN, MaskedBlock
 from ignn_toolbox.models.backbones.san import CroppedCovariance, SecondOrderAttention, matrix_root
@@ -13,6 +15,7 @@ from ignn_toolbox.models.foreign import DEFAULTS, Options
 from ignn_toolbox.models.spec import NetworkSpec, Outputs
 from ignn_toolbox.models.statistics import Covariance
 from ignn_toolbox.models.steps import Network, Place
+from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.restore.exact import restore_exactly
 from ignn_toolbox.restore.tiles import MapStore, TileRun, cut
@@ -39,6 +42,7 @@ CASES = [
     ("RNAN's authors, at x1", "rnan/rnan_dn_rgb", DEFAULTS),
     ("SAN's authors", "san/san_x2", DEFAULTS),
     ("SAN's authors", "san/san_x3", DEFAULTS),
+    ("GCDN's authors", "gcdn/gcdn_net", DEFAULTS),
     ("the MemNet port's", "memnet/memnet", Options(scale=1)),
 ]
 PARAMETERS = [
@@ -281,9 +285,16 @@ def test_nlrn_equals_its_first_code_and_adds_the_picture(shared_dir, tmp_path):
         assert (single - expected).abs().max() <= 1e-4
         tiled = restore_exactly(own, x, TileRun(4, pytest.fail), MapStore(0, x.device))
     assert largest_error(tiled, expected) <= 1e-9
-    enlarging = imported(case.state, tmp_path, scale=2)
-    assert enlarging.spec.colour == "luma"
-    assert enlarging(case["x"]).shape[-1] == 2 * x.shape[-1]
+
+
+def test_nlrn_enlarges_on_0_to_255(shared_dir, tmp_path):
+    case = Golden(shared_dir / "golden" / "nlrn" / "nlrn_v0_corr.npz")
+    own, _ = in_its_range("NLRN's authors", case.state)
+    network = imported(case.state, tmp_path, scale=2).double()
+    assert network.spec.colour == "luma"
+    with torch.no_grad():
+        enlarged = imresize(case["x"].double(), 2.0)
+        torch.testing.assert_close(network(case["x"].double()), own(255 * enlarged) / 255)
 
 
 def test_n3_selects_as_the_released_code(shared_dir):
@@ -321,6 +332,84 @@ def test_n3_block(shared_dir):
     block.double().eval()
     with torch.no_grad():
         assert largest_error(block(case["x"].double()), case["y64"]) <= 1e-7
+
+
+def test_n3nets_checkpoint_is_imported_by_its_names(shared_dir, tmp_path):
+    """Their names and the layer that they never use; inside, the golden block."""
+    case = Golden(shared_dir / "golden" / "n3net" / "n3_block.npz")
+    planes, features, neighbors = 4, 6, 2
+    theirs = {f"nls.0.{key}": value for key, value in case.state.items()}
+
+    def layer(name, out, inside, bias):
+        theirs[f"{name}.weight"] = torch.randn(out, inside, 3, 3)
+        if bias:
+            theirs[f"{name}.bias"] = torch.randn(out)
+
+    for number, (inside, out) in enumerate(((1, planes), (planes * (neighbors + 1), 1))):
+        layer(f"blocks.{number}.conv1", features, inside, True)
+        layer(f"blocks.{number}.conv2", out, features, True)
+        for inner in (0, 3):
+            layer(f"blocks.{number}.layer1.{inner}", features, features, False)
+        norms = (f"blocks.{number}.{name}" for name in ("bn1", "layer1.1", "layer1.4"))
+        for name in norms:
+            theirs |= {f"{name}.weight": torch.ones(features)}
+            theirs |= {f"{name}.{kind}": torch.zeros(features) for kind in ("bias", "running_mean")}
+            theirs |= {f"{name}.running_var": torch.ones(features)}
+            theirs |= {f"{name}.num_batches_tracked": torch.tensor(0)}
+    network = imported(theirs, tmp_path)
+    first = network.blocks[0].layers
+    assert torch.equal(first[4].weight, theirs["blocks.0.layer1.3.weight"])
+    assert torch.equal(first[7].bias, theirs["blocks.0.conv2.bias"])
+    (block,) = network.neighbors
+    block.patch, block.stride, block.window = 4, 2, 5  # which the tensors do not tell
+    with torch.no_grad():
+        assert largest_error(block.double()(case["x"].double()), case["y64"]) <= 1e-7
+
+
+def nearest_by_the_book(features, count, window):
+    """Every pixel for itself, from the words of `nearest_pixels`."""
+    channels, height, width = features.shape
+    flat = features.double().reshape(channels, -1).T
+    found = torch.empty(count, height, width, dtype=torch.long)
+    whole = window is None or min(height, width) < window
+    for y in range(height):
+        for x in range(width):
+            if whole:
+                places = [(r, c) for r in range(height) for c in range(width)]
+            else:
+                around = range(-(window // 2), window // 2 + 1)
+                places = [(y + r, x + c) for r in around for c in around]
+            ranked = []
+            for number, (r, c) in enumerate(places):
+                row, col = (
+                    n if 0 <= n < size else (-n if n < 0 else 2 * (size - 1) - n)
+                    for n, size in ((r, height), (c, width))
+                )
+                far = float((flat[row * width + col] - flat[y * width + x]).square().sum().float())
+                if (r, c) == (y, x):
+                    far = -2.0
+                elif max(abs(r - y), abs(c - x)) <= 1:
+                    far = 0.0
+                ranked.append((far, number, row * width + col))
+            found[:, y, x] = torch.tensor([place for *_, place in sorted(ranked)[9 : 9 + count]])
+    return found
+
+
+@pytest.mark.parametrize(("size", "window"), [((9, 7), None), ((6, 12), 7), ((19, 18), 7)])
+def test_gcdns_graph_is_by_the_book(size, window):
+    features = torch.randint(0, 4, (2, 2, *size)).float()  # with many ties
+    found = nearest_pixels(features, 5, window)
+    for own, graph in zip(features, found, strict=True):
+        assert torch.equal(graph, nearest_by_the_book(own, 5, window))
+
+
+def test_a_graph_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="window=3 must be odd and hold more than 24 pixels"):
+        GCDN(channels=6, window=3)
+    with pytest.raises(ValueError, match="channels=64 must be a multiple of 3"):
+        GCDN(channels=64)
+    with pytest.raises(ValueError, match="it needs at least 5x5"):
+        GCDN(channels=6, rank=2)(torch.rand(1, 1, 4, 9))
 
 
 def test_n3nets_smallest_picture_is_named():

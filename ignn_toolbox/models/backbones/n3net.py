@@ -1,185 +1,24 @@
 """N3Net.
 
-Paper: Plötz, Roth, "Neural Nearest Neighbors Networks", NeurIPS 2018. Status: selection and block
-equal to the authors' code on its golden cases; the network is from the paper and that code's
-description, its released weights (whose licence forbids handing them on) were not compared.
+Paper: Plötz, Roth, "Neural Nearest Neighbors Networks", NeurIPS 2018. Status: its block is equal to
+the authors' code on its golden cases; the network is from the paper and that code's description,
+its released weights (whose licence forbids handing them on) were not compared.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..aggregators.relaxed_neighbors import NearestNeighbors
+from ..foreign import Foreign, Options, State, count, matching
 from ..layers import ConvReLU
 from ..reach import Reach
-from ..spec import Given, NetworkSpec
-from ..steps import Allocate, Attention, Network, Place
-
-_TEMPERATURE = math.log(0.1)
-_VALUES = 2**24  # of candidates that are in memory at a time
-
-
-def relaxed_neighbors(distances: Tensor, log_temperature: Tensor, count: int) -> Tensor:
-    """Weights of candidates in a differentiable selection of the nearest ones, one after the other.
-
-    Each is a softmax over ``distances / temperature``, from which the weight of those chosen before
-    was taken: ``l_{r+1} = l_r + log(1 - w_r)``.
-
-    Args:
-        distances: ``(..., m, o)``, negative: the largest is the nearest.
-        log_temperature: ``(..., m, 1)``.
-        count: How many neighbours, the paper's k.
-
-    Returns:
-        ``(..., m, o, count)``; each neighbour's weights sum to one.
-    """
-    logits = distances / (log_temperature + _TEMPERATURE).exp()
-    weights = []
-    for _ in range(count):
-        log_weights = logits.log_softmax(-1)
-        weights.append(log_weights.exp())
-        logits = logits + _log1mexp(log_weights)
-    return torch.stack(weights, -1)
-
-
-def _log1mexp(u: Tensor) -> Tensor:
-    """``log(1 - exp(u))`` of negative numbers, whose gradient stays finite where u is near 0."""
-    is_small = u < math.log(0.5)
-    small = torch.log1p(-torch.where(is_small, u, -1.0).exp())
-    large = -torch.expm1(torch.where(is_small, -1.0, u))
-    # forward log(large), backward as if 1e-7 were added
-    stable = (large + 1e-7).log()
-    exact = large.clamp_min(torch.finfo(large.dtype).tiny).log()
-    return torch.where(is_small, small, stable + (exact - stable).detach())
-
-
-def _embedding(planes: int, features: int, planes_out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for channels_in in (planes, features):
-        layers += [
-            nn.Conv2d(channels_in, features, 3, padding=1, bias=False),
-            nn.BatchNorm2d(features),
-            nn.ReLU(inplace=True),
-        ]
-    return nn.Sequential(*layers, nn.Conv2d(features, planes_out, 3, padding=1))
-
-
-class NearestNeighbors(Attention):
-    """N3 block: the differences of relaxed nearest patches, behind the features.
-
-    Args:
-        planes: Channels C of the features.
-        num_neighbors: The paper's k; the result has ``(k + 1) C`` channels.
-        patch: Side of a patch.
-        stride: Between patches.
-        window: Side of the square of patches that is searched, the query's own left out.
-        features: Channels inside the two embeddings.
-        embedded: Channels in which patches are compared.
-    """
-
-    def __init__(
-        self,
-        planes: int = 8,
-        num_neighbors: int = 7,
-        patch: int = 10,
-        stride: int = 5,
-        window: int = 15,
-        features: int = 64,
-        embedded: int = 8,
-    ) -> None:
-        super().__init__()
-        self.num_neighbors, self.patch, self.stride = num_neighbors, patch, stride
-        self.window = window
-        self.min_size = patch + (window - 1) * stride
-        self.embed = _embedding(planes, features, embedded)
-        self.temperature = _embedding(planes, features, 1)
-        self.norm = nn.BatchNorm1d(1)
-
-    def prepare(
-        self,
-        features: Tensor,
-        *guides: Tensor,
-        given: Given | None = None,
-        allocate: Allocate | None = None,
-    ) -> Tensor:
-        """Make all results: patches overlap, so a place's depends on several searches."""
-        features = features.to(self.norm.weight.device)
-        height, width = features.shape[-2:]
-        frame, grid = zip(*(self._laid(n) for n in (height, width)), strict=True)
-        edges = [side for pair in reversed(frame) for side in pair]
-        embedded, temperature = (
-            self._patches(F.pad(f(features), edges)) for f in (self.embed, self.temperature)
-        )
-        values = self._patches(F.pad(features, edges))
-        candidates = self._candidates(*grid, features.device)
-        distances = torch.cat(
-            [
-                -(embedded[:, :, own, None] - embedded[:, :, found]).square().sum(1)
-                for own, found in self._portions(candidates, embedded)
-            ],
-            1,
-        )
-        distances = self.norm(distances.reshape(-1, 1)).view_as(distances)
-        weights = relaxed_neighbors(
-            distances, temperature.mean(1).unsqueeze(-1), self.num_neighbors
-        )
-        sums = torch.cat(
-            [
-                torch.einsum("nvmo,nmok->nkvm", values[:, :, found], weights[:, own])
-                for own, found in self._portions(candidates, values)
-            ],
-            3,
-        )
-        size = tuple(n + sum(pair) for n, pair in zip((height, width), frame, strict=True))
-        folded = F.fold(sums.flatten(1, 2), size, self.patch, stride=self.stride)
-        ones = torch.ones_like(sums[:1, 0, : self.patch**2])
-        folded = folded / F.fold(ones, size, self.patch, stride=self.stride)
-        (top, _), (left, _) = frame
-        nearest = folded[:, :, top : top + height, left : left + width]
-        return nearest - features.repeat(1, self.num_neighbors, 1, 1)
-
-    def attend(self, prepared: Tensor, features: Tensor, place: Place) -> Tensor:
-        """Cut the region out; see `Attention.attend`."""
-        own = place.region
-        rows, cols = (slice(own.top, own.top + own.height), slice(own.left, own.left + own.width))
-        return torch.cat((features, prepared[..., rows, cols]), 1)
-
-    def _laid(self, length: int) -> tuple[tuple[int, int], int]:
-        """Zeros before and behind, so that patches fit, and the number of patches."""
-        missing = -(length - self.patch) % self.stride
-        before = missing // 2
-        return (before, missing - before), (length + missing - self.patch) // self.stride + 1
-
-    def _patches(self, x: Tensor) -> Tensor:
-        return F.unfold(x, self.patch, stride=self.stride)
-
-    def _candidates(self, rows: int, cols: int, device: torch.device) -> Tensor:
-        """Which patches each one is compared with, ``(m, window^2 - 1)``."""
-        window, begun, within = self.window, [], []
-        for count in (rows, cols):
-            own = torch.arange(count, device=device)
-            first = (own - window // 2).clamp(0, count - window)
-            begun.append(first)
-            within.append(own - first)
-        # numbers in the window, the query's own left out
-        own = (within[0][:, None] * window + within[1]).flatten()[:, None]
-        other = torch.arange(window**2 - 1, device=device)
-        other = other + (other >= own)
-        top, left = (x.flatten()[:, None] for x in torch.meshgrid(*begun, indexing="ij"))
-        return (top + other // window) * cols + left + other % window
-
-    def _portions(self, candidates: Tensor, patches: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        values = patches.shape[0] * patches.shape[1] * candidates.shape[1]
-        step = max(1, _VALUES // values)
-        for start in range(0, len(candidates), step):
-            part = slice(start, min(start + step, len(candidates)))
-            yield part, candidates[part]
+from ..spec import NetworkSpec
+from ..steps import Network
 
 
 class Denoiser(nn.Module):
@@ -215,6 +54,37 @@ class Denoiser(nn.Module):
         return Reach.of(self.layers)
 
 
+def _arguments(state: State, options: Options) -> dict[str, Any]:
+    features, planes = state["nls.0.embedcnn.0.weight"].shape[:2]
+    joined = state["blocks.1.conv1.weight"].shape[1]
+    return {
+        "planes": planes,
+        "features": features,
+        "depth": 2 + _inner(state),
+        "num_denoisers": count(state, "blocks.*.conv1.weight"),
+        "num_neighbors": joined // planes - 1,
+        "embedded": state["nls.0.embedcnn.6.weight"].shape[0],
+    }
+
+
+def _inner(state: State) -> int:
+    """Convolutions between a denoiser's first and last: of each three layers the first."""
+    return len({m[1] for m in matching(state, "blocks.0.layer1.*.weight") if int(m[1]) % 3 == 0})
+
+
+def _names(state: State, options: Options) -> dict[str, str | None]:
+    inner = 3 * _inner(state)
+    return {
+        "blocks.*.conv1": "blocks.*.layers.0",
+        "blocks.*.bn1": None,  # never used
+        **{f"blocks.*.layer1.{n}": f"blocks.*.layers.{n + 1}" for n in range(inner)},
+        "blocks.*.conv2": f"blocks.*.layers.{inner + 1}",
+        "nls.*.embedcnn": "neighbors.*.embed",
+        "nls.*.tempcnn": "neighbors.*.temperature",
+        "nls.*.n3aggregation.aggregation.nnn.bn": "neighbors.*.norm",
+    }
+
+
 @MODELS.register_module()
 class N3Net(Network):
     """N3Net: denoisers with blocks of nearest neighbours between them.
@@ -228,8 +98,23 @@ class N3Net(Network):
         patch: Side of a patch.
         stride: Between patches.
         window: Side of the square of patches that is searched.
+        embedded: Channels in which patches are compared.
         init_cfg: mmengine's initialisation config.
     """
+
+    foreign = (
+        Foreign(
+            "N3Net's authors",
+            (
+                "blocks.0.layer1.0.weight",
+                "blocks.1.conv1.weight",
+                "nls.0.embedcnn.0.weight",
+                "nls.0.n3aggregation.aggregation.nnn.bn.weight",
+            ),
+            _arguments,
+            _names,
+        ),
+    )
 
     def __init__(
         self,
@@ -241,6 +126,7 @@ class N3Net(Network):
         patch: int = 10,
         stride: int = 5,
         window: int = 15,
+        embedded: int = 8,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -255,7 +141,7 @@ class N3Net(Network):
             for n in range(num_denoisers)
         )
         self.neighbors = nn.ModuleList(
-            NearestNeighbors(planes, num_neighbors, patch, stride, window, features)
+            NearestNeighbors(planes, num_neighbors, patch, stride, window, features, embedded)
             for _ in range(last)
         )
         self.spec = NetworkSpec(
@@ -265,7 +151,7 @@ class N3Net(Network):
             min_size=patch + (window - 1) * stride,
             precisions=frozenset(),
             purpose="denoising",
-            not_exported="the search for its neighbours has no form in ONNX",
+            not_exported=NearestNeighbors.not_exported,
         )
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

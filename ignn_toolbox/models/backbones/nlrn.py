@@ -92,12 +92,14 @@ def _sequence(x: Tensor) -> Tensor:
 
 
 def _arguments(state: State, options: Options) -> dict[str, Any]:
+    enlarges = (options.scale or 1) > 1
     return {
         "scale": options.scale or 1,
         "channels": state["conv1.weight"].shape[0],
         "inner": state["rnn.nl_theta.weight"].shape[0],
         "num_steps": (count(state, "rnn.batch_normalization_*.weight") + 1) // 3,
-        "colour": "luma" if (options.scale or 1) > 1 else "grey",
+        "colour": "luma" if enlarges else "grey",
+        "white": 255.0 if enlarges else 1.0,
     }
 
 
@@ -132,6 +134,8 @@ class NLRN(Network):
         num_steps: How often the block runs, T.
         propagate: Whether the products of attention are added up over the steps.
         colour: ``'grey'`` or ``'luma'``.
+        white: The value of white inside. The authors' enlarging networks have 255, those against
+            noise 1; their first layer's normalisation makes it no mere factor of weights.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -158,12 +162,14 @@ class NLRN(Network):
         num_steps: int = 12,
         propagate: bool = True,
         colour: Colour = "grey",
+        white: float = 1.0,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if colour not in ("grey", "luma"):
             raise ValueError(f"colour must be 'grey' or 'luma', got {colour!r}")
         self.propagate = propagate
+        self.white = white
         self.spec = NetworkSpec(
             scale,
             (1, 1),
@@ -186,7 +192,7 @@ class NLRN(Network):
     def run(self, lq: Any, go: Any) -> Any:
         """The block, again and again; what it makes is added to the picture."""
         image = go.local(self.enlarge, lq)
-        y = x = go.local(self.stem, image)
+        y = x = go.local(self._stem, image, through=(self.stem,))
         embedded: list[Any] = []
         for first, second, third in self.norms:
             x = go.local(functools.partial(_activated, first), x, through=())
@@ -199,6 +205,9 @@ class NLRN(Network):
             x = go.local(second_half, x, y, through=(self.conv_b,))
         return go.local(self._add, image, x, through=(self.end,))
 
+    def _stem(self, image: Tensor) -> Tensor:
+        return self.stem(image * self.white)
+
     def _first(self, norm: nn.Module, x: Tensor) -> Tensor:
         return self.conv_a(norm(x))
 
@@ -206,7 +215,7 @@ class NLRN(Network):
         return self.conv_b(_activated(norm, x)) + y
 
     def _add(self, image: Tensor, x: Tensor) -> Tensor:
-        return image + self.end(x)
+        return image + self.end(x) / self.white
 
 
 def _activated(norm: nn.Module, x: Tensor) -> Tensor:
