@@ -217,7 +217,7 @@ def configs() -> str:
 
 def paper(number: int) -> str:
     """One of the paper's tables, quoted."""
-    return markdown(paper_table(number, more=number == 1))
+    return markdown(paper_table(number))
 
 
 def paper_all() -> str:

@@ -3,7 +3,7 @@
 Every quoted figure comes from ``paper_tables.yml``, which keeps misprints as printed, with notes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ def paper_table(
     number: int = 1,
     scales: Sequence[int] = (2, 3, 4),
     measured: Sequence[Results] = (),
-    *,
-    more: bool = False,
+    shipped: Sequence[Row] = (),
+    labels: Mapping[str, str] | None = None,
 ) -> PaperTable:
     """Builds a table of the paper.
 
@@ -74,7 +74,9 @@ def paper_table(
         number: 1 to 6, the paper's number.
         scales: Scales of table 1; the others have x2 alone.
         measured: Results to print among the quoted rows, those of the scales shown.
-        more: Add to table 1 methods that the paper leaves out, and a reported reproduction.
+        shipped: Rows of figures that were measured before, to stand before these; of one that is
+            measured again the new one is shown.
+        labels: How models are called in the table, by their names, where it is otherwise.
 
     Raises:
         ValueError: The table or scale does not exist, or measured results of a scale shown lack
@@ -85,7 +87,7 @@ def paper_table(
     data = _data()
     if number == 1:
         sets = tuple(data["table1"]["sets"])
-        quoted = _benchmark_rows(data, sets, more)
+        quoted = _benchmark_rows(data, sets)
     else:
         sets = (ABLATION_SET,)
         quoted = [_ablation_row(number, item) for item in data[f"table{number}"]]
@@ -93,10 +95,13 @@ def paper_table(
     shown = [scale for scale in known if scale in scales]
     if not shown:
         raise ValueError(f"table {number} has the scales {known}, got {list(scales)}")
-    rows = []
+    rows, labels = [], labels or {}
+    again = [_measured_row(item, sets, labels) for item in measured if item.scale in shown]
+    names = {row.method for row in again}
     for scale in shown:
         rows += [row for row in quoted if row.scale == scale]
-        rows += [_measured_row(item, sets) for item in measured if item.scale == scale]
+        rows += [r for r in shipped if r.scale == scale and r.method not in names]
+        rows += [row for row in again if row.scale == scale]
     return PaperTable(f"{TITLES[number]}, PSNR (dB) / SSIM, {DEFAULT_PROTOCOL}", sets, tuple(rows))
 
 
@@ -105,24 +110,18 @@ def _data() -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _benchmark_rows(data: dict[str, Any], sets: tuple[str, ...], more: bool) -> list[Row]:
+def _benchmark_rows(data: dict[str, Any], sets: tuple[str, ...]) -> list[Row]:
+    """The paper's rows, those of methods that it leaves out, and a reported reproduction."""
     rows: list[Row] = []
-    values: tuple[Any, ...]
-    for item in data["table1"]["rows"]:
+    for item in data["table1"]["rows"] + data["absent_from_table1"]:
         values = tuple(None if value is None else tuple(value) for value in item["values"])
         notes = tuple(item[key] for key in ("slip", "note") if key in item)
-        rows.append(Row(item["method"], item["scale"], values, SOURCE, notes))
-    if more:
-        for item in data["absent_from_table1"]:
-            for scale in (2, 3, 4):
-                values = tuple(
-                    tuple(item[f"x{scale}"]) if s == ABLATION_SET else None for s in sets
-                )
-                rows.append(Row(item["method"], scale, values, f"{item['method']}'s own paper"))
-        for item in data["reproduction"]:
-            values = tuple((item[name], None) for name in sets)
-            source = "reported by a user of the released code"
-            rows.append(Row(item["method"], item["scale"], values, source))
+        source = item.get("source", SOURCE)
+        rows.append(Row(item["method"], item["scale"], values, source, notes))
+    for item in data["reproduction"]:
+        values = tuple((item[name], None) for name in sets)
+        source = "reported by a user of the released code"
+        rows.append(Row(item["method"], item["scale"], values, source))
     return rows
 
 
@@ -138,7 +137,7 @@ def _ablation_row(number: int, item: dict[str, Any]) -> Row:
     return Row(str(label), ABLATION_SCALE, ((item["psnr"], item["ssim"]),), SOURCE, notes)
 
 
-def _measured_row(results: Results, sets: tuple[str, ...]) -> Row:
+def _measured_row(results: Results, sets: tuple[str, ...], labels: Mapping[str, str]) -> Row:
     means = {m.dataset: m for m in results.means if m.protocol == DEFAULT_PROTOCOL}
     if not means:
         raise ValueError(
@@ -157,4 +156,4 @@ def _measured_row(results: Results, sets: tuple[str, ...]) -> Row:
         for mean in found
         if mean is not None and mean.images != SIZES[mean.dataset]
     )
-    return Row(results.model, results.scale, values, notes=notes)
+    return Row(labels.get(results.model, results.model), results.scale, values, notes=notes)

@@ -23,8 +23,12 @@ def test_quoted_and_measured(cli, tmp_path) -> None:
     assert status == 0
     assert "| IGNN | x3 | 34.72/0.9298 |" in text
     assert "| **mine** | **x3** | **33.50/0.9100** |" in text
-    assert "x2" not in text
-    status, text, _ = cli("table", "--table", 6, "--format", "latex", "-o", tmp_path / "t.tex")
+    assert "| x2 |" not in text
+    assert "| **edsr_tiny_x3 (" in text
+    assert " parameters)** | **x3** | **" in text
+    status, text, _ = cli(
+        "table", "--paper", "ignn/6", "--format", "latex", "-o", tmp_path / "t.tex"
+    )
     assert (status, text) == (0, "")
     assert "w/o AdaPN" in (tmp_path / "t.tex").read_text()
 
@@ -32,7 +36,7 @@ def test_quoted_and_measured(cli, tmp_path) -> None:
 def test_errors(cli, tmp_path) -> None:
     write_results(tmp_path / "mine", Results("mine", 3, [record("Set5", "a")]))
     for words, message in [
-        (("--table", 9), "tables 1 to 6"),
+        (("--paper", "ignn/9"), "no table `ignn/9`; did you mean `ignn/"),
         ((tmp_path / "mine", "--scale", 2), "mine is x3"),
         ((tmp_path / "none",), "ignn test"),
     ]:
