@@ -17,6 +17,7 @@ from ..checks import check_is_loss, check_is_network, check_loss
 from ..colour import in_own_planes, restore_in_colour
 from ..spec import Outputs
 from ..steps import Network
+from .freeze import freeze_but
 from .internal_learning import InternalLearning
 from .official_chop import OfficialChop
 from .self_ensemble import SelfEnsemble
@@ -37,6 +38,8 @@ class Restorer(BaseModel):
         output_weights: Of the losses of a network's outputs in training, the result's last; 1 each
             by default. Smaller outputs are compared with the ground truth reduced by the exact
             bicubic.
+        train_only: Names of the network's parts that train, such as ``['aggregator', 'fuse_hr']``;
+            the others keep their weights. All train by default.
         adapt: Config of `InternalLearning`, with which ``mode='predict'`` tunes the network on each
             picture before restoring it.
         init_cfg: mmengine's initialisation config.
@@ -50,6 +53,7 @@ class Restorer(BaseModel):
         self_ensemble: bool = False,
         test_procedure: Literal["whole", "official"] = "whole",
         output_weights: Sequence[float] | None = None,
+        train_only: Sequence[str] | None = None,
         adapt: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -70,6 +74,14 @@ class Restorer(BaseModel):
                 f"test_procedure must be 'whole' or 'official', got {test_procedure!r}"
             )
         self.test_procedure = test_procedure
+        self._kept = () if train_only is None else freeze_but(self.network, train_only)
+
+    def train(self, mode: bool = True) -> Restorer:
+        """Switch to training or evaluation; statistics of parts that do not train stay."""
+        super().train(mode)
+        for layer in self._kept:
+            layer.eval()
+        return self
 
     @property
     def scale(self) -> int:
