@@ -51,6 +51,7 @@ AGGREGATORS = {
     "GraphAgg": {"channels": 4, "scale": 2, "embedder": RGB, "num_neighbors": 2},
     "GraphConvolution": {"channels": 4, "rank": 2, "num_neighbors": 3, "window": 11},
     "InScaleAttention": {"channels": 4},
+    "MaskedBlock": {"channels": 4},
     "NonLocal": {"channels": 4},
     "PyramidAttention": {"channels": 4, "levels": 3},
     "QuerySoftmax": {"channels": 4},
@@ -64,6 +65,7 @@ AGGREGATORS = {
     },
     "RegionNonLocal": {"channels": 4, "reduction": 2},
     "SameScaleKNN": {"channels": 4, "embedder": RGB, "num_neighbors": 2},
+    "SecondOrderAttention": {"channels": 4, "reduction": 2},
 }
 EMBEDDERS = {
     "CNNEmbedder": {"channels": 4},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from mmengine.model import BaseModule
+
 from ..spec import Chop
-from ..steps import Attention
+from ..steps import Attention, Part
 
 
 class Aggregator(Attention):
@@ -19,6 +21,23 @@ class Aggregator(Attention):
         chop: Tiles of the published test procedure.
     """
 
+    hr_channels: int = 0
+    hr_residual: bool = False
+    chop: Chop = Chop()
+
+
+class HostedBlock(Part, BaseModule):
+    """A block of other steps than one attention, at an aggregator's place in a backbone.
+
+    Its `run` takes the features, then the LR image, and returns features of the same shape. The
+    attributes are an aggregator's.
+    """
+
+    scales: tuple[int, ...] = (1,)
+    min_size: int = 1
+    multiple_of: int = 1
+    takes: tuple[str, ...] = ()
+    not_exported: str = ""
     hr_channels: int = 0
     hr_residual: bool = False
     chop: Chop = Chop()

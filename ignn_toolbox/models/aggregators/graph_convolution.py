@@ -23,6 +23,7 @@ _NEXT = 8  # pixels around one, which are no neighbours in the graph: convolutio
 _SLOPE = 0.2
 _BLOCK = 16  # side of the blocks of pixels that are searched for at a time
 _DISTANCES = 2**22  # that are in memory at a time where the whole picture is searched
+_EQUAL = 1e-12  # of the squared norms: a pixel and its mirror image, pixels of one flat area
 _EDGES = 2**22  # numbers in the matrices of edges that are in memory at a time
 
 
@@ -97,10 +98,11 @@ def _mirrored(length: int, halo: int, device: torch.device) -> Tensor:
 
 
 def _distances(queries: Tensor, keys: Tensor) -> Tensor:
-    """Squared distances ``(N, queries, keys)``."""
+    """Squared distances ``(N, queries, keys)``; what is equal but for rounding is equal."""
     norms = [x.square().sum(2) for x in (queries, keys)]
-    products = queries @ keys.transpose(1, 2)
-    return (norms[0][:, :, None] + norms[1][:, None] - 2 * products).abs().float()
+    both = norms[0][:, :, None] + norms[1][:, None]
+    distances = both - 2 * (queries @ keys.transpose(1, 2))
+    return distances.masked_fill(distances <= _EQUAL * both, 0.0).float()
 
 
 def _chosen(distances: Tensor, is_around: Tensor, own: Tensor, count: int) -> Tensor:

@@ -94,6 +94,13 @@ class NearestNeighbors(Attention):
         embedded: int = 8,
     ) -> None:
         super().__init__()
+        if not 1 <= stride <= patch:
+            raise ValueError(f"stride={stride} must lie in 1..{patch}, or pixels have no patch")
+        if window**2 <= num_neighbors:
+            raise ValueError(
+                f"window={window} holds {window**2 - 1} other patches, fewer than "
+                f"num_neighbors={num_neighbors}"
+            )
         self.num_neighbors, self.patch, self.stride = num_neighbors, patch, stride
         self.window = window
         self.min_size = patch + (window - 1) * stride

@@ -16,11 +16,10 @@ from torch import Tensor, nn
 
 from ...registry import MODELS
 from ..aggregators import pyramid
-from ..aggregators.base import Aggregator
 from ..foreign import Foreign, Options, State, matching
 from ..reach import Reach
 from ..spec import Colour, NetworkSpec, Purpose
-from ..steps import Network
+from .host import Host
 
 _SLOPE = "body.*.body.1.weight"  # stored with every block
 
@@ -63,7 +62,7 @@ def _authors_names(state: State, options: Options) -> dict[str, str | None]:
 
 
 @MODELS.register_module()
-class PANet(Network):
+class PANet(Host):
     """Residual blocks with an aggregator between them, inside a skip of features, not of pictures.
 
     All blocks share one slope of PReLU, as in the released code.
@@ -102,47 +101,21 @@ class PANet(Network):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if aggregate_after is None:
-            aggregate_after = max(1, num_blocks // 2)
-        if aggregator is not None and not 1 <= aggregate_after <= num_blocks:
-            raise ValueError(
-                f"aggregate_after={aggregate_after} must lie in 1..{num_blocks}, the blocks of "
-                "this PANet"
-            )
         colour = colour or ("rgb" if planes == 3 else "luma")
         self.spec = NetworkSpec(1, channels=(planes, planes), colour=colour, purpose=purpose)
-        self.aggregate_after = aggregate_after
         self.stem = nn.Conv2d(planes, channels, 3, padding=1)
         self.slope = nn.Parameter(nn.PReLU().weight.detach().clone())
         self.blocks = nn.ModuleList(PReLUBlock(channels) for _ in range(num_blocks))
         self.body_end = nn.Conv2d(channels, channels, 3, padding=1)
         self.output = nn.Conv2d(channels, planes, 3, padding=1)
-        self.aggregator: Aggregator | None = None
-        if aggregator is not None:
-            self.aggregator = own = MODELS.build(aggregator)
-            if own.scales != (1,):
-                raise ValueError(
-                    f"PANet keeps the picture's size, and a {aggregator['type']} makes features "
-                    f"that are larger: {own.scales}"
-                )
-            self.spec = NetworkSpec(
-                1,
-                channels=(planes, planes),
-                colour=colour,
-                purpose=purpose,
-                min_size=own.min_size,
-                multiple_of=own.multiple_of,
-                chop=own.chop,
-                not_exported=own.not_exported,
-            )
+        self.host(aggregator, aggregate_after, num_blocks, channels)
 
     def run(self, lq: Any, go: Any) -> Any:
         """Stem, blocks with the aggregator between them, output."""
         x = head = go.local(self.stem, lq)
         for number, block in enumerate(self.blocks, 1):
             x = go.local(functools.partial(self._block, block), x, through=(block,))
-            if self.aggregator is not None and number == self.aggregate_after:
-                x = go.attend(self.aggregator, x, lq)
+            x, _ = self.aggregated(number, x, None, lq, go)
         x = go.local(self._body_end, x, head, through=(self.body_end,))
         return go.local(self.output, x)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..aggregators.base import HostedBlock
 from ..aggregators.query_softmax import QuerySoftmax
 from ..foreign import TAIL_STAGES, Foreign, Options, State, count, upscaling
 from ..layers import MeanShift, ResBlock, UpsampleStage
@@ -26,18 +27,25 @@ def _pair(channels: int) -> nn.Sequential:
     return nn.Sequential(ResBlock(channels), ResBlock(channels))
 
 
-class MaskedBlock(Part):
+@MODELS.register_module()
+class MaskedBlock(HostedBlock):
     """RAB, and with attention NL-RAB: a trunk that a mask weighs; its input is not added.
+
+    Any backbone can host it, as an aggregator.
 
     Height and width of the map must be even: the mask is made at half the size in between.
 
     Args:
         channels: Of the features.
         attention: Whether the mask sees the whole picture.
+        init_cfg: mmengine's initialisation config.
     """
 
-    def __init__(self, channels: int, attention: bool) -> None:
-        super().__init__()
+    min_size = 2
+    multiple_of = 2
+
+    def __init__(self, channels: int, attention: bool = True, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
         self.first = ResBlock(channels)
         self.trunk = _pair(channels)
         self.attention = QuerySoftmax(channels) if attention else None
@@ -49,7 +57,7 @@ class MaskedBlock(Part):
         self.mask = nn.Conv2d(channels, channels, 1)
         self.tail = _pair(channels)
 
-    def run(self, x: Any, go: Any) -> Any:
+    def run(self, x: Any, *guides: Any, go: Any) -> Any:
         """``(N, C, H, W)`` to the same shape."""
         r = go.local(self.first, x)
         trunk = go.local(self.trunk, r)

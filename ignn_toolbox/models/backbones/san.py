@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...registry import MODELS
+from ..aggregators.base import HostedBlock
 from ..aggregators.region_non_local import RegionNonLocal
 from ..foreign import HEAD_AND_TAIL, Foreign, Options, State, count, upscaling
 from ..layers import MeanShift, ResBlock, UpsampleStage
@@ -91,20 +92,28 @@ def matrix_root(covariance: Tensor) -> Tensor:
     return root * torch.where(is_constant, torch.zeros_like(trace), scale.sqrt())
 
 
-class SecondOrderAttention(Part):
+@MODELS.register_module()
+class SecondOrderAttention(HostedBlock):
     """SOCA: channels weighted by the root of their covariance over the picture.
+
+    Any backbone can host it, as an aggregator.
 
     Args:
         channels: Of the features.
         reduction: How many times fewer channels the inner layer has.
+        init_cfg: mmengine's initialisation config.
     """
 
-    def __init__(self, channels: int, reduction: int) -> None:
-        super().__init__()
+    not_exported = "the crop of its covariance depends on the picture's size"
+
+    def __init__(self, channels: int, reduction: int = 16, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        if not 1 <= reduction <= channels:
+            raise ValueError(f"reduction={reduction} must lie in 1..{channels}, the channels")
         self.squeeze = nn.Conv2d(channels, channels // reduction, 1)
         self.excite = nn.Conv2d(channels // reduction, channels, 1)
 
-    def run(self, x: Any, go: Any) -> Any:
+    def run(self, x: Any, *guides: Any, go: Any) -> Any:
         """``(N, C, H, W)`` to the same shape."""
         covariance = go.statistics(CroppedCovariance(), x)
         weights = go.local(self._weights, covariance, through=())
@@ -210,12 +219,10 @@ class SAN(Network):
     ) -> None:
         super().__init__(init_cfg)
         check_scale("SAN", scale, (2, 3, 4, 8))
-        if not 1 <= reduction <= channels:
-            raise ValueError(f"reduction={reduction} must lie in 1..{channels}, the channels")
         self.spec = NetworkSpec(
             scale,
             min_size=RegionNonLocal.min_size,
-            not_exported="the crop of its covariance depends on the picture's size",
+            not_exported=SecondOrderAttention.not_exported,
         )
         self.sub_mean, self.add_mean = MeanShift([-m for m in rgb_mean]), MeanShift(rgb_mean)
         self.stem = nn.Conv2d(3, channels, 3, padding=1)

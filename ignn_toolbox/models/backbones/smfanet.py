@@ -21,7 +21,8 @@ from ..layers import UpsampleStage
 from ..reach import Reach
 from ..spec import NetworkSpec
 from ..statistics import AdaptiveMaxPool, Variance
-from ..steps import Network, Part, Place
+from ..steps import Part, Place
+from .host import Host, Stage
 
 _CELL = 8  # pixels of a pooled cell's side, about
 
@@ -153,7 +154,7 @@ def _arguments(state: State, options: Options) -> dict[str, Any]:
 
 
 @MODELS.register_module()
-class SMFANet(Network):
+class SMFANet(Host):
     """SMFANet: blocks of modulated aggregation and partly convolving feed-forward networks.
 
     Args:
@@ -162,6 +163,9 @@ class SMFANet(Network):
         num_blocks: 8, and 16 in the larger edition.
         growth: Channels inside a feed-forward network over those outside.
         share: Share of these that is convolved.
+        aggregator: Config of an aggregator, see `models.aggregators`. It is no part of the paper's
+            network: its larger result is fused with the picture, so its scale is the network's.
+        aggregate_after: Number of blocks before the aggregator; half of them when ``None``.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -195,6 +199,8 @@ class SMFANet(Network):
         num_blocks: int = 8,
         growth: float = 2.0,
         share: float = 0.25,
+        aggregator: dict | None = None,
+        aggregate_after: int | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -209,11 +215,16 @@ class SMFANet(Network):
             Block(channels, hidden, round(share * hidden)) for _ in range(num_blocks)
         )
         self.output = UpsampleStage(channels, 3, scale)
+        stage = Stage(scale, 3, is_image=True)
+        self.host(aggregator, aggregate_after, num_blocks, channels, [stage])
 
     def run(self, lq: Any, go: Any) -> Any:
-        """Stem, blocks inside a long skip, pixel shuffle."""
-        head = x = go.local(self.stem, lq)
-        for block in self.blocks:
+        """Stem, blocks inside a long skip with the aggregator between them, pixel shuffle."""
+        head, hr = go.local(self.stem, lq), None
+        x = head
+        for number, block in enumerate(self.blocks, 1):
             x = go.local(block, x)
+            x, hr = self.aggregated(number, x, hr, lq, go)
         x = go.local(torch.add, x, head, through=())
-        return go.local(self.output, x)
+        x, _ = self.fused(self.spec.scale, go.local(self.output, x), hr, go)
+        return x
