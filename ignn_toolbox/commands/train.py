@@ -2,10 +2,12 @@
 
 import argparse
 import shlex
+from pathlib import Path
 
 HELP = "train a network from a config; an interrupted run continues exactly with --resume"
 EXAMPLES = """examples:
   ignn train edsr_tiny_x2_7k --data-root /data/sr
+  ignn train edsr_tiny_x2 --images my_photos/       # HR only; a tenth is held out for validation
   ignn train configs/ignn/my_config.py --work-dir runs/mine --amp bf16
   ignn train ignn_tiny_x2 --resume                  # goes on where the run in its work dir stopped
   ignn train ignn_tiny_x2 --cfg-options batch_size=8 optim_wrapper.optimizer.lr=5e-4
@@ -32,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="resume although the config differs from the run's",
     )
     parser.add_argument("--data-root", metavar="DIR", help="folder that holds the data sets")
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        metavar="DIR",
+        help="folders of your own pictures in place of the config's data: LR pictures are made of "
+        "them as the config says, and a tenth, chosen by name, is for validation",
+    )
     parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation")
     parser.add_argument(
         "--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision"
@@ -50,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains; returns 0, or 128 plus the signal's number after an orderly early stop."""
+    from ..datasets.file_list import some
     from ..engine.config import load_config, parse_options
     from ..engine.train import train
 
@@ -58,9 +68,17 @@ def run(args: argparse.Namespace) -> int:
         options["randomness.seed"] = args.seed
     if args.amp is not None:
         options["optim_wrapper.precision"] = args.amp
+    work_dir, images = args.work_dir, args.images or ()
+    config = load_config(args.config, options, data_root=args.data_root, images=images)
+    if images:
+        data = config.train_dataloader.dataset, config.val_dataloader.dataset
+        training, held = (part.ann_file for part in data)
+        print(f"{len(training)} pictures to train on; held out for validation: {some(held)}")
+        name = f"{Path(config.filename).stem}-{data[1].name}"
+        work_dir = work_dir or config.get("work_dir") or Path("work_dirs", name)
     result = train(
-        load_config(args.config, options, data_root=args.data_root),
-        work_dir=args.work_dir,
+        config,
+        work_dir=work_dir,
         resume=args.resume == "auto" or args.resume or False,
         launcher=args.launcher,
         allow_config_change=args.allow_config_change,
@@ -80,5 +98,6 @@ def _resume_command(args: argparse.Namespace) -> str:
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]
+    words += ["--images", *args.images] if args.images else []
     words += ["--cfg-options", *args.cfg_options] if args.cfg_options else []
     return shlex.join(words)

@@ -1,6 +1,6 @@
 """Loads a config: finds it by name or path, applies options and shared values, and checks it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from ...zoo.index import find_config
 from .check import check_config
 from .modules import import_modules
 from .options import apply_options
+from .own_images import use_images
 from .read import read_config
 from .shared import share_values
 
@@ -23,6 +24,7 @@ def load_config(
     options: Mapping[str, Any] | None = None,
     *,
     data_root: str | Path | None = None,
+    images: Sequence[str | Path] = (),
 ) -> Config:
     """Read a config, change it as asked and make sure that every key and value means something.
 
@@ -30,14 +32,17 @@ def load_config(
         name_or_path: A config file, or the name of a bundled config or zoo model.
         options: Changes by dotted key, such as ``{"train_cfg.max_iters": 200}``.
         data_root: Folder that holds the data sets; replaces the config's own.
+        images: Folders of pictures to train on in place of the config's, see `use_images`.
 
     Raises:
-        FileNotFoundError: No such config; the message names the nearest.
+        FileNotFoundError: No such config; the message names the nearest. A folder does not exist.
         ValueError: The file cannot be read, holds an unknown key or type or a value that is none
-            for its key, or contradicts itself.
+            for its key, or contradicts itself; there are too few images.
     """
     path = find_config(name_or_path)
     config, source = read_config(path)
+    if images:
+        use_images(config, images)
     apply_options(config, options or {})
     if data_root is not None:
         config.data_root = str(data_root)
