@@ -4,5 +4,5 @@ _base_ = [
     "../_base_/datasets/bsds_t91_wall2k.py",
     "../_base_/datasets/benchmarks.py",
     "../_base_/schedules/tiny_attention.py",
-    "../_base_/runtime/ema.py",
+    "../_base_/runtime/default.py",
 ]

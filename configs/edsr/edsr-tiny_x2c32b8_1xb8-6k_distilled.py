@@ -15,3 +15,4 @@ param_scheduler = [
     dict(type="CosineAnnealingLR", by_epoch=False, begin=3_750, eta_min=1e-6),
 ]
 train_cfg = dict(max_iters=6_000)
+custom_hooks = [dict(type="EMAHook", ema_type="ExponentialMovingAverage", momentum=0.001)]
