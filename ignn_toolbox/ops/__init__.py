@@ -9,7 +9,7 @@ from .graph import PatchGraph
 from .overlap import fold_constant
 from .patches import PatchGrid, Region
 from .precision import exact_float32
-from .resize import imresize, imresize_uint8
+from .resize import downsample, imresize, imresize_uint8
 from .search import search
 from .window import Search, WindowMode, window_starts
 
@@ -21,6 +21,7 @@ __all__ = [
     "Search",
     "WindowMode",
     "aggregate",
+    "downsample",
     "edge_label",
     "exact_float32",
     "fold_constant",

@@ -126,7 +126,7 @@ def sum_neighbors(
     """
     job = _Job(neighbors, weights_lr, weights_hr, embed, memory_format)
     ranks = plan.ranks(weights_lr.shape[1])
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or plan.band is None:
         lr, hr = job.sum_whole(ranks, plan.keep)
     else:
         lr, hr = job.sum_bands(ranks, plan.bands(neighbors.grid.height), halo)

@@ -54,6 +54,21 @@ def imresize(
     return imresize_operator(x, height, width, scale, border)
 
 
+def downsample(x: Tensor, scale: int) -> Tensor:
+    """`imresize` by ``1 / scale`` of images cut to a multiple of ``scale``; without gradient.
+
+    Args:
+        x: Images ``(..., H, W)``, floating point.
+        scale: How many times smaller they become.
+
+    Returns:
+        Images ``(..., H // scale, W // scale)``, at least float32.
+    """
+    if x.dtype in (torch.float16, torch.bfloat16):
+        x = x.float()
+    return downsample_operator(x, scale)
+
+
 def imresize_uint8(
     x: Tensor,
     scale: float | None = None,
@@ -210,6 +225,16 @@ def _kernel_backward(
     return grad
 
 
+def _downsample(x: Tensor, scale: int) -> Tensor:
+    height, width = (length // scale for length in x.shape[-2:])
+    cut = x[..., : height * scale, : width * scale]
+    return imresize_operator(cut, height, width, 1 / scale, "symmetric")
+
+
+def _downsample_fake(x: Tensor, scale: int) -> Tensor:
+    return x.new_empty((*x.shape[:-2], x.shape[-2] // scale, x.shape[-1] // scale))
+
+
 def _fake(x: Tensor, height: int, width: int, scale: float | None, border: str) -> Tensor:
     return x.new_empty((*x.shape[:-2], height, width))
 
@@ -241,4 +266,7 @@ _imresize_uint8_operator = define(
     "imresize_uint8(Tensor x, SymInt height, SymInt width, float? scale, str border) -> Tensor",
     _kernel_uint8,
     _fake,
+)
+downsample_operator = define(
+    "downsample(Tensor x, int scale) -> Tensor", _downsample, _downsample_fake
 )

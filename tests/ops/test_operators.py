@@ -80,8 +80,13 @@ EXAMPLES = {
         fold_arguments(region=Region(3, 4, 5, 3)),
     ),
     "weighted_sum": (weighted_sum.weighted_sum_operator, (randn(2, 2, 3, 8, 6), randn(2, 2, 4, 3))),
+    "downsample": (resize.downsample_operator, (randn(2, 3, 9, 10), 2)),
     "imresize": (resize.imresize_operator, (randn(2, 3, 8, 9), 4, 5, None, "symmetric")),
 }
+
+
+WITHOUT_GRADIENT = {"nearest", "random_neighbors", "downsample"}
+WITH_GRADIENT = [name for name in EXAMPLES if name.partition(",")[0] not in WITHOUT_GRADIENT]
 
 
 def _with_gradient(arguments):
@@ -96,7 +101,7 @@ def _with_gradient(arguments):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_operators_are_well_formed(name):
     operator, arguments = EXAMPLES[name]
-    if "nearest" not in name and "random" not in name:
+    if name.partition(",")[0] not in WITHOUT_GRADIENT:
         arguments = _with_gradient(arguments)
     utils = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(operator, arguments, test_utils=utils)
@@ -106,12 +111,12 @@ def test_operators_are_well_formed(name):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_operators_compile_with_any_size(name):
     operator, arguments = EXAMPLES[name]
-    if "nearest" not in name and "random" not in name:
+    if name.partition(",")[0] not in WITHOUT_GRADIENT:
         arguments = _with_gradient(arguments)
     torch.library.opcheck(operator, arguments, test_utils="test_aot_dispatch_dynamic")
 
 
-@pytest.mark.parametrize("name", [n for n in EXAMPLES if "nearest" not in n and "random" not in n])
+@pytest.mark.parametrize("name", WITH_GRADIENT)
 def test_gradients_are_those_of_differences(name):
     operator, arguments = EXAMPLES[name]
     arguments = _with_gradient(arguments)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from ...ops import Search, WindowMode, imresize
+from ...ops import Search, WindowMode, downsample
 from ...ops.memory import Memory
 from ...registry import MODELS
 from ..foreign import Foreign, Options, State, count
@@ -186,6 +186,4 @@ class GraphAgg(PatchAggregator):
 
 def downsampled(image: Tensor, scale: int) -> Tensor:
     """The searched image: exact bicubic of ``image`` cut to a multiple of ``scale``, in [0, 1]."""
-    height, width = (length // scale for length in image.shape[-2:])
-    cut = image.detach()[..., : scale * height, : scale * width]
-    return imresize(cut, size=(height, width)).clamp(0, 1)
+    return downsample(image.detach(), scale).clamp(0, 1)
