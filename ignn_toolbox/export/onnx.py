@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 
 from ..files import write_whole
+from ..models.embedders.frozen import FrozenEmbedder
 from ..models.steps import Network
-from .network import ExportError, ExportForm
+from .forms import PlainForms
 
 OPSET = 20
 TOLERANCE = 1e-4
@@ -24,6 +25,10 @@ _TRACED = (67, 58)
 _COMPARED = ((64, 64), (65, 48), (41, 95))
 _PICTURES = 3  # of each size, at most
 _OPERATOR = (r"OpOverload\(op='([\w.]+)'", r"target=torch\.ops\.([\w.]+)")
+
+
+class ExportError(ValueError):
+    """A network that cannot be exported."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +66,17 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
         raise ExportError(
             f"{type(network).__name__} cannot be exported: {network.spec.not_exported}"
         )
-    form = ExportForm(network).eval()
+    for module in network.modules():
+        if isinstance(module, FrozenEmbedder):
+            module.init_weights()  # else its first call, the traced one, would read them
     least, channels = network.spec.min_size, network.spec.channels[0]
     if network.spec.multiple_of > 1:  # a side of one multiple would be traced as another case
         least = max(least, network.spec.multiple_of + 1)
     sides = [torch.export.Dim(name, min=max(least, 2)) for name in ("height", "width")]
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), PlainForms():
         try:
             program = torch.onnx.export(
-                form,
+                network,
                 (torch.rand(1, channels, *(max(side, 3 * least) for side in _TRACED)),),
                 dynamo=True,
                 dynamic_shapes=({2: sides[0], 3: sides[1]},),

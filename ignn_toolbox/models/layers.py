@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..ops import imresize
+from ..ops.precision import without_autocast
 from .reach import Reach
 
 
@@ -92,7 +93,7 @@ class MeanShift(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """``(N, 3, H, W)`` to the same shape."""
-        with torch.autocast(image.device.type, enabled=False):
+        with without_autocast(image.device):
             return F.conv2d(image.to(self.weight.dtype), self.weight, self.bias)
 
     def reach(self) -> Reach:

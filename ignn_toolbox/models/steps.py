@@ -246,7 +246,7 @@ class Network(BaseModule):
                 f"{name} takes {spec.channels[0]} channels ({spec.colour}), "
                 f"as (N, {spec.channels[0]}, H, W); got {tuple(lq.shape)}"
             )
-        if min(lq.shape[-2:]) < spec.min_size:
+        if any(n < spec.min_size for n in lq.shape[-2:]):
             raise ValueError(
                 f"a {lq.shape[-2]}x{lq.shape[-1]} image is too small for this network: it needs at "
                 f"least {spec.min_size}x{spec.min_size}"
@@ -268,6 +268,8 @@ class Network(BaseModule):
         if multiple == 1:
             return lq
         bottom, right = (-n % multiple for n in lq.shape[-2:])
+        if torch.compiler.is_exporting():  # for pictures of any size: nothing may be asked of it
+            return _reflected(_reflected(lq, 2, multiple), 3, multiple)
         if bottom == right == 0:
             return lq
         if bottom >= lq.shape[-2] or right >= lq.shape[-1]:
@@ -287,4 +289,17 @@ class Network(BaseModule):
                     f"{type(self).__name__} says that it makes {channels} channels at x{scale}, "
                     f"but made {tuple(out.shape)} of a {size[0]}x{size[1]} input"
                 )
-        return out if self.spec.multiple_of == 1 else out[..., :height, :width]
+        if self.spec.multiple_of == 1:
+            return out
+        if torch.compiler.is_exporting():
+            for dim, length in ((2, height), (3, width)):
+                out = out.index_select(dim, torch.arange(length, device=out.device))
+            return out
+        return out[..., :height, :width]
+
+
+def _reflected(x: Tensor, dim: int, multiple: int) -> Tensor:
+    """One side enlarged by reflection, in a form whose size a tracer sees to be a multiple."""
+    length = x.shape[dim]
+    place = torch.arange((length + multiple - 1) // multiple * multiple, device=x.device)
+    return x.index_select(dim, torch.minimum(place, 2 * (length - 1) - place))

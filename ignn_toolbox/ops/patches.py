@@ -80,7 +80,7 @@ class PatchGrid:
 
 def count_patches(length: int, size: int, stride: int) -> int:
     """How many patches cover ``length`` pixels."""
-    return -(-(length - size) // stride) + 1
+    return (length - size + 2 * stride - 1) // stride
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,15 @@ def exact_float32(device: torch.device) -> contextlib.AbstractContextManager:
     follow them: in a compiled program convolutions are exact, other products as the switches say.
     """
     if torch.compiler.is_compiling():
-        return _exact_compiled(device.type)
+        return _exact_compiled(device)
     return _exact(device.type)
+
+
+def without_autocast(device: torch.device) -> contextlib.AbstractContextManager:
+    """Inside, products are of their factors' precision; an exported program knows nothing else."""
+    if torch.compiler.is_exporting():
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def exactly(kernel: Callable) -> Callable:
@@ -60,8 +67,8 @@ def _exact(kind: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _exact_compiled(kind: str) -> Iterator[None]:
-    with torch.autocast(kind, enabled=False), _ExactConvolutions():
+def _exact_compiled(device: torch.device) -> Iterator[None]:
+    with without_autocast(device), _ExactConvolutions():
         yield
 
 

@@ -97,7 +97,7 @@ def imresize_uint8(
     if x.dtype != torch.uint8:
         raise TypeError(f"imresize_uint8 needs uint8 images, got {x.dtype}; use imresize")
     height, width = _output_size(x, scale, size, border)
-    return _imresize_uint8_operator(x, height, width, scale, border)
+    return imresize_uint8_operator(x, height, width, scale, border)
 
 
 def cubic(x: Tensor) -> Tensor:
@@ -262,7 +262,7 @@ imresize_operator = define(
     _save,
 )
 implement(imresize_operator, _kernel_cpu, "CPU")
-_imresize_uint8_operator = define(
+imresize_uint8_operator = define(
     "imresize_uint8(Tensor x, SymInt height, SymInt width, float? scale, str border) -> Tensor",
     _kernel_uint8,
     _fake,

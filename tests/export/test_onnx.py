@@ -6,9 +6,10 @@ import torch
 
 from ignn_toolbox.apis import init_model
 from ignn_toolbox.commands.demo import pictures
-from ignn_toolbox.export import ExportError, export_onnx, onnx_parity, patches
+from ignn_toolbox.export import ExportError, export_onnx, onnx_parity
 from ignn_toolbox.export.onnx import TOLERANCE, onnx_session
 from ignn_toolbox.models import Network, NetworkSpec
+from ignn_toolbox.ops import Search, search
 from ignn_toolbox.registry import MODELS
 
 pytestmark = pytest.mark.extras
@@ -71,17 +72,16 @@ class _Search(Network):
     spec = NetworkSpec(2, min_size=12)
 
     def run(self, lq, go):
-        found = patches.search(lq, lq[..., ::2, ::2], 2, 4, 6, "centred", False)
-        return found.index.to(lq.dtype)
+        return search(lq, lq[..., ::2, ::2], Search(2, 4, 6)).index.to(lq.dtype)
 
 
 def test_among_equal_distances_the_lower_number_wins(tmp_path):
     export_onnx(_Search(), tmp_path / "search.onnx", {})
     flat = np.full((1, 3, 41, 53), 0.25, np.float32)  # odd, so that no patch reaches over
     (index,) = onnx_session(tmp_path / "search.onnx", 1).run(None, {"lq": flat})
-    assert (index == index[:, :1] + np.arange(4)).all()
-    assert index[0, 0] == 0
-    assert len(np.unique(index[:, 0])) > 20  # windows move
+    assert (index == index[..., :1] + np.arange(4)).all()
+    assert index[0, 0, 0, 0] == 0
+    assert len(np.unique(index[..., 0])) > 20  # windows move
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,24 @@ def test_other_networks(config, tmp_path):
     export_onnx(network, tmp_path / "other.onnx", {})
     found = onnx_parity(network, tmp_path / "other.onnx")
     assert max(parity.difference for parity in found) < TOLERANCE
+
+
+def test_random_neighbours_are_refused(tmp_path):
+    embedder = {"type": "RGBEmbedder"}
+    graph = {"type": "GraphAgg", "channels": 8, "scale": 2, "embedder": embedder}
+    graph["neighbors"] = "random"
+    network = MODELS.build({"type": "EDSR", "scale": 2, "channels": 8, "aggregator": graph}).eval()
+    with pytest.raises(ExportError, match="neighbors='random' is a control"):
+        export_onnx(network, tmp_path / "a.onnx", {})
+
+
+@pytest.mark.filterwarnings("ignore:VGGEmbedder")
+def test_an_embedder_gets_its_weights_before_it_is_traced(tmp_path):
+    embedder = {"type": "VGGEmbedder", "weights": "none.pth"}
+    graph = {"type": "GraphAgg", "channels": 8, "scale": 2, "embedder": embedder}
+    network = MODELS.build({"type": "EDSR", "scale": 2, "channels": 8, "aggregator": graph}).eval()
+    with pytest.raises(FileNotFoundError, match=r"none\.pth"):
+        export_onnx(network, tmp_path / "a.onnx", {})
 
 
 @torch.library.custom_op("ignn_tests::strange", mutates_args=())

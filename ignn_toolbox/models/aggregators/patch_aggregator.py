@@ -156,6 +156,10 @@ class PatchAggregator(Aggregator):
         self.how = how
         self.scale = how.scale
         self.min_size = how.smallest_image
+        if how.neighbors == "random":
+            self.not_exported = (
+                "neighbors='random' is a control experiment and has no exported form"
+            )
         self.adapn = adapn
         self.distance_divisor = distance_divisor
         self.memory = memory

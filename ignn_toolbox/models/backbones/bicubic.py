@@ -30,9 +30,7 @@ class Bicubic(Network):
         super().__init__(init_cfg)
         if scale < 1:
             raise ValueError(f"Bicubic enlarges by its scale, which must be >= 1, got {scale}")
-        self.spec = NetworkSpec(
-            scale, not_exported="MATLAB's bicubic of 8-bit pictures has no form in ONNX"
-        )
+        self.spec = NetworkSpec(scale)
 
     def run(self, lq: Any, go: Any) -> Any:
         """One local step."""

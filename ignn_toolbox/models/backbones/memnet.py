@@ -124,7 +124,6 @@ class MemNet(Network):
             "luma",
             outputs=(scale,) * (num_blocks + 1),
             purpose="super-resolution",
-            not_exported="its bicubic enlargement has no form in ONNX" if scale > 1 else "",
         )
         self.enlarge = BicubicEnlarge(scale)
         self.stem = unit(1, channels)

@@ -175,7 +175,6 @@ class NLRN(Network):
             (1, 1),
             colour,
             purpose="super-resolution" if scale > 1 else "denoising",
-            not_exported="its bicubic enlargement has no form in ONNX" if scale > 1 else "",
         )
         self.enlarge = BicubicEnlarge(scale)
         self.stem = nn.Sequential(_norm(1), nn.Conv2d(1, channels, 3, padding=1))

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...ops.precision import without_autocast
 from ...registry import MODELS
 from ..aggregators.base import HostedBlock
 from ..aggregators.region_non_local import RegionNonLocal
@@ -120,7 +121,7 @@ class SecondOrderAttention(HostedBlock):
         return go.local(torch.mul, x, weights, through=())
 
     def _weights(self, covariance: Tensor) -> Tensor:
-        with torch.autocast(covariance.device.type, enabled=False):
+        with without_autocast(covariance.device):
             root = matrix_root(
                 covariance if covariance.dtype == torch.float64 else covariance.float()
             )

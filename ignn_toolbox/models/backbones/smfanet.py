@@ -205,11 +205,7 @@ class SMFANet(Host):
     ) -> None:
         super().__init__(init_cfg)
         hidden = round(growth * channels)
-        self.spec = NetworkSpec(
-            scale,
-            min_size=_CELL,
-            not_exported="its adaptive pooling has no form in ONNX for pictures of any size",
-        )
+        self.spec = NetworkSpec(scale, min_size=_CELL)
         self.stem = nn.Conv2d(3, channels, 3, padding=1)
         self.blocks = nn.ModuleList(
             Block(channels, hidden, round(share * hidden)) for _ in range(num_blocks)

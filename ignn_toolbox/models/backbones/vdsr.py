@@ -72,7 +72,6 @@ class VDSR(Network):
             (1, 1),
             "luma",
             purpose="super-resolution",
-            not_exported="its bicubic enlargement has no form in ONNX" if scale > 1 else "",
         )
         self.enlarge = BicubicEnlarge(scale)
         self.stem = ConvReLU(1, channels, bias=bias)

@@ -1,0 +1,152 @@
+"""The toolbox's operators in operators that other runtimes have.
+
+Inside `PlainForms` a network is traced as it is, with these forms in the place of `ops`' operators.
+They are for one picture of any height and width; none has a loop whose length depends on the size.
+That costs memory, see `search`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ..ops import edge_labels, fold, keys, nearest, overlap, precision, resize, statistics
+from ..ops import weighted_sum as weighted
+from . import bicubic, patches, search
+
+
+class PlainForms(TorchFunctionMode):
+    """Puts the operators' forms in their place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forms = forms()
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        return self._forms.get(func, func)(*args, **(kwargs or {}))
+
+
+def forms() -> dict[Callable, Callable[..., Any]]:
+    """Each operator's form, which takes the same arguments; one of torch's is among them."""
+    return {
+        nearest.nearest: search.nearest,
+        resize.downsample_operator: bicubic.shrink,
+        resize.imresize_operator: bicubic.imresize,
+        resize.imresize_uint8_operator: bicubic.imresize_uint8,
+        keys.key_rows_operator: _key_rows,
+        statistics.patch_statistics_operator: _patch_statistics,
+        fold.fold_neighbors: _fold_neighbors,
+        edge_labels.edge_label_operator: _edge_label,
+        overlap.fold_constant_operator: _fold_constant,
+        weighted.weighted_sum_operator: _weighted_sum,
+        precision.exact_conv2d: torch.conv2d,
+        torch._C._nn.adaptive_max_pool2d: _adaptive_max_pool,
+    }
+
+
+def _key_rows(features: Tensor, key_grid: Sequence[int], scale: int) -> Tensor:
+    height, width = key_grid[:2]
+    cut = features.narrow(2, 0, height * scale).narrow(3, 0, width * scale)
+    blocks = torch.pixel_unshuffle(cut, scale).unflatten(1, (-1, scale, scale))
+    padded = torch.constant_pad_nd(blocks.flatten(1, 3), (0, 1, 0, 1))
+    reached = (2 * (length // patches.STRIDE) + 1 for length in (height, width))
+    for axis, length in zip((2, 3), reached, strict=True):
+        padded = padded.narrow(axis, 0, length)
+    return padded.unflatten(1, (-1, scale, scale)).permute(0, 4, 5, 2, 3, 1)
+
+
+def _as_channels(blocks: Tensor) -> Tensor:
+    """``(1, H, W, s, s, C)`` to ``(1, C * s * s, H, W)``."""
+    return blocks.permute(0, 5, 3, 4, 1, 2).flatten(1, 3)
+
+
+def _patch_statistics(blocks: Tensor, size: int, stride: int) -> tuple[Tensor, Tensor]:
+    patches.check_patches(size, stride)
+    height, width = (length // patches.STRIDE for length in blocks.shape[1:3])
+    columns = patches.unfold(_as_channels(blocks.float()))  # (C * s * s, 9, n)
+    columns = columns.unflatten(0, (blocks.shape[-1], -1)).flatten(1, 2)
+    mean, std = (
+        part[:, 0].unflatten(1, (height, width)).permute(1, 2, 0)[None]
+        for part in patches.deviation(columns)
+    )
+    return mean, std
+
+
+def _fold_neighbors(
+    keys: Tensor,
+    index: Tensor,
+    scale: Tensor | None,
+    shift: Tensor | None,
+    mean: Tensor | None,
+    std: Tensor | None,
+    grid: Sequence[int],
+    key_grid: Sequence[int],
+    region: Sequence[int],
+) -> Tensor:
+    s, channels = keys.shape[-2:]
+    rows, cols = (length // patches.STRIDE for length in grid[:2])
+    key = patches.unfold(_as_channels(keys)).permute(2, 0, 1)  # (n, C * s * s, 9)
+    key = key.unflatten(1, (channels, s, s)).unflatten(-1, (patches.SIZE, patches.SIZE))
+    maps = []
+    for chosen in index[0].flatten(1).unbind(0):
+        neighbor = key[chosen]  # (m, C, dy, dx, a, b)
+        if scale is not None and shift is not None and mean is not None and std is not None:
+            spread = std[0].flatten(0, 1)
+            gain = scale[chosen] * spread
+            offset = mean[0].flatten(0, 1) - shift[chosen] * spread
+            neighbor = neighbor * _per_patch(gain) + _per_patch(offset)
+        columns = neighbor.permute(1, 4, 2, 5, 3, 0).flatten(1, 4)
+        maps.append(patches.fold(columns, rows, cols, (grid[0], grid[1]), s))
+    folded = torch.stack(maps, 1).unflatten(4, (-1, s)).unflatten(3, (-1, s)).movedim(2, -1)
+    top, left, height, width = region
+    return folded.narrow(2, top, height).narrow(4, left, width)
+
+
+def _per_patch(values: Tensor) -> Tensor:
+    return values[:, :, None, None, None, None]
+
+
+def _edge_label(queries: Tensor, keys: Tensor, index: Tensor, size: int, stride: int) -> Tensor:
+    patches.check_patches(size, stride)
+    query, key = patches.unfold(queries), patches.unfold(keys).permute(2, 0, 1)
+    labels = [
+        (query - key[chosen].permute(1, 2, 0)).abs().sum(1)
+        for chosen in index[0].flatten(1).unbind(0)
+    ]
+    rows, cols = (length // patches.STRIDE for length in queries.shape[2:])
+    return torch.stack(labels).unflatten(2, (rows, cols)).movedim(1, -1)[None]
+
+
+def _fold_constant(values: Tensor, grid: Sequence[int]) -> Tensor:
+    rows, cols, channels = values.shape[-3:]
+    lead = values.shape[:-3]
+    columns = values.flatten(0, -4).movedim(-1, 1).flatten(2).flatten(0, 1)[:, None]
+    columns = columns.expand(-1, patches.SIZE**2, -1)
+    folded = patches.fold(columns, rows, cols, (grid[0], grid[1]))[0]
+    return folded.unflatten(0, (*lead, channels)).movedim(len(lead), -1)
+
+
+def _weighted_sum(maps: Tensor, weights: Tensor) -> Tensor:
+    height, width = weights.shape[2:]
+    blocks = maps.unflatten(4, (width, -1)).unflatten(3, (height, -1))
+    total = (blocks * weights[:, :, None, :, None, :, None]).sum(1)
+    return total.flatten(4, 5).flatten(2, 3)
+
+
+def _adaptive_max_pool(x: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Also returns where the largest values are, which nobody asks for: the values again."""
+    for dim, count in zip((-2, -1), size, strict=True):
+        length = x.shape[dim]
+        number = torch.arange(count)[:, None]
+        first = number * length // count
+        last = ((number + 1) * length + count - 1) // count - 1
+        place = torch.minimum(first + torch.arange(length // count + 2), last)
+        x = x.index_select(dim, place.flatten()).unflatten(dim, (count, length // count + 2))
+        x = x.amax(dim)
+    return x, x
