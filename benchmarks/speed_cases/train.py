@@ -8,7 +8,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from frame.cases import Case, Figure, Variant
-from torch import nn
+from torch import Tensor, nn
 
 from ignn_toolbox.restore.network_plan import list_convolutions
 
@@ -37,6 +37,7 @@ def train_cases() -> list[Case]:
             Figure("time", 2.1, 1.8, "edsr", published="about 5"),
         ),
         _tiny_case(),
+        _plain_case(),
     ]
 
 
@@ -121,6 +122,44 @@ def _tiny_case() -> Case:
         ),
         repeats=9,
     )
+
+
+def _plain_case() -> Case:
+    return Case(
+        "edsr_tiny_x2_step",
+        "train",
+        f"edsr_tiny_x2 training step, LR {_TINY_CROP}, batch {_TINY_BATCH}, beside its layers "
+        "called one after the other, without steps and checks",
+        {
+            "network": Variant(partial(_tiny_step, "edsr_tiny")),
+            "plain": Variant(_plain_step),
+        },
+        (Figure("peak"), Figure("time", 1.01, 1.0, "plain")),
+        repeats=25,
+    )
+
+
+class _Plain(nn.Module):
+    """The layers of a backbone without aggregator."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, lq: Tensor) -> Tensor:
+        own = self.network
+        head = x = own.stem(own.sub_mean(lq))
+        for block in own.blocks:
+            x = block(x)
+        x = own.body_end(x) + head
+        for stage in own.upsampler:
+            x = stage(x)
+        return own.enlarge(lq) + x if own.add_mean is None else own.add_mean(own.output(x))
+
+
+def _plain_step(tiny: bool) -> Callable[[], object]:
+    network = _Plain(build_tiny_network("edsr_tiny"))
+    return _step(network, 18, 1) if tiny else _step(network, _TINY_CROP, _TINY_BATCH)
 
 
 def _tiny_step(name: str, tiny: bool) -> Callable[[], object]:

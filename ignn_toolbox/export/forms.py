@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -46,7 +47,7 @@ def forms() -> dict[Callable, Callable[..., Any]]:
         overlap.fold_constant_operator: _fold_constant,
         weighted.weighted_sum_operator: _weighted_sum,
         precision.exact_conv2d: torch.conv2d,
-        torch._C._nn.adaptive_max_pool2d: _adaptive_max_pool,
+        F.adaptive_max_pool2d: _adaptive_max_pool,
     }
 
 
@@ -89,19 +90,21 @@ def _fold_neighbors(
     key_grid: Sequence[int],
     region: Sequence[int],
 ) -> Tensor:
-    s, channels = keys.shape[-2:]
+    s, size = keys.shape[4], patches.SIZE
     rows, cols = (length // patches.STRIDE for length in grid[:2])
-    key = patches.unfold(_as_channels(keys)).permute(2, 0, 1)  # (n, C * s * s, 9)
-    key = key.unflatten(1, (channels, s, s)).unflatten(-1, (patches.SIZE, patches.SIZE))
+    pixels = keys.flatten(1, 2)[0]
     maps = []
     for chosen in index[0].flatten(1).unbind(0):
-        neighbor = key[chosen]  # (m, C, dy, dx, a, b)
+        place = patches.pixels_of(chosen, key_grid[1] // patches.STRIDE, keys.shape[2])
+        neighbor = pixels.index_select(0, place).unflatten(
+            0, (-1, size, size)
+        )  # m, dy, dx, a, b, C
         if scale is not None and shift is not None and mean is not None and std is not None:
             spread = std[0].flatten(0, 1)
             gain = scale[chosen] * spread
             offset = mean[0].flatten(0, 1) - shift[chosen] * spread
             neighbor = neighbor * _per_patch(gain) + _per_patch(offset)
-        columns = neighbor.permute(1, 4, 2, 5, 3, 0).flatten(1, 4)
+        columns = neighbor.permute(5, 1, 3, 2, 4, 0).flatten(1, 4)
         maps.append(patches.fold(columns, rows, cols, (grid[0], grid[1]), s))
     folded = torch.stack(maps, 1).unflatten(4, (-1, s)).unflatten(3, (-1, s)).movedim(2, -1)
     top, left, height, width = region
@@ -109,18 +112,21 @@ def _fold_neighbors(
 
 
 def _per_patch(values: Tensor) -> Tensor:
-    return values[:, :, None, None, None, None]
+    return values[:, None, None, None, None]
 
 
 def _edge_label(queries: Tensor, keys: Tensor, index: Tensor, size: int, stride: int) -> Tensor:
     patches.check_patches(size, stride)
-    query, key = patches.unfold(queries), patches.unfold(keys).permute(2, 0, 1)
-    labels = [
-        (query - key[chosen].permute(1, 2, 0)).abs().sum(1)
-        for chosen in index[0].flatten(1).unbind(0)
-    ]
-    rows, cols = (length // patches.STRIDE for length in queries.shape[2:])
-    return torch.stack(labels).unflatten(2, (rows, cols)).movedim(1, -1)[None]
+    query = patches.unfold(queries).permute(2, 1, 0)  # (m, 9, D)
+    pixels = F.pad(keys, (0, 1, 0, 1))[0].permute(1, 2, 0).flatten(0, 1)
+    width = keys.shape[3]
+    labels = []
+    for chosen in index[0].flatten(1).unbind(0):
+        place = patches.pixels_of(chosen, width // stride, width + 1)
+        neighbor = pixels.index_select(0, place).unflatten(0, (-1, size**2))
+        labels.append((query - neighbor).abs().sum(1))
+    rows, cols = (length // stride for length in queries.shape[2:])
+    return torch.stack(labels).unflatten(1, (rows, cols))[None]
 
 
 def _fold_constant(values: Tensor, grid: Sequence[int]) -> Tensor:
@@ -139,8 +145,8 @@ def _weighted_sum(maps: Tensor, weights: Tensor) -> Tensor:
     return total.flatten(4, 5).flatten(2, 3)
 
 
-def _adaptive_max_pool(x: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Also returns where the largest values are, which nobody asks for: the values again."""
+def _adaptive_max_pool(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Cells of as many pixels as the largest has; those beyond a cell's last one repeat it."""
     for dim, count in zip((-2, -1), size, strict=True):
         length = x.shape[dim]
         number = torch.arange(count)[:, None]
@@ -149,4 +155,4 @@ def _adaptive_max_pool(x: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
         place = torch.minimum(first + torch.arange(length // count + 2), last)
         x = x.index_select(dim, place.flatten()).unflatten(dim, (count, length // count + 2))
         x = x.amax(dim)
-    return x, x
+    return x

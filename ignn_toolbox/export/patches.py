@@ -33,6 +33,20 @@ def unfold(features: Tensor, block: int = 1) -> Tensor:
     return columns[0].unflatten(0, (features.shape[1], (SIZE * block) ** 2))
 
 
+def pixels_of(index: Tensor, cols: int, width: int) -> Tensor:
+    """Row-major places of the 9 pixels of each patch, ``(m,) -> (9 * m,)``.
+
+    Args:
+        index: Row-major numbers of patches.
+        cols: Patches from left to right.
+        width: Of the map.
+    """
+    row = torch.div(index, cols, rounding_mode="floor")
+    first = (row * width + index - row * cols) * STRIDE
+    inside = torch.arange(SIZE)[:, None] * width + torch.arange(SIZE)
+    return (first[:, None] + inside.flatten()).flatten()
+
+
 def fold(patches: Tensor, rows: int, cols: int, size: tuple[int, int], block: int = 1) -> Tensor:
     """Overlap mean of patches, ``(C, (3b)^2, rows * cols) -> (1, C, b * H, b * W)``.
 

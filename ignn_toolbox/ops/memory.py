@@ -102,8 +102,12 @@ def plan_neighbors(
 
 
 def ranks_together(num_neighbors: int, device: torch.device) -> list[slice]:
-    """The neighbours whose LR-sized parts, as edge labels, are made together on a device."""
-    return _in_steps(num_neighbors, 1 if device.type == "cpu" else num_neighbors)
+    """The neighbours whose LR-sized parts, as edge labels, are made together on a device.
+
+    A CPU's cache holds one; an exported program is shorter with all of them.
+    """
+    is_one_by_one = device.type == "cpu" and not torch.compiler.is_exporting()
+    return _in_steps(num_neighbors, 1 if is_one_by_one else num_neighbors)
 
 
 def _in_steps(length: int, step: int) -> list[slice]:

@@ -208,7 +208,9 @@ def test_edsr_features_of_bands_are_those_of_the_image(edsr, monkeypatch):
     image = torch.rand(1, 3, 150, 9)
     whole = embedder(image)
     monkeypatch.setattr(banded, "_PIXELS", 1)
-    torch.testing.assert_close(banded.embed_in_bands(embedder, image), whole)
+    torch.testing.assert_close(
+        banded.embed_in_bands(embedder, image, lambda: embedder.reach().halo), whole
+    )
 
 
 def test_edsr_features_stay_frozen_and_travel_in_the_checkpoint(edsr, tmp_path):

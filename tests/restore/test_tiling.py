@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ignn_toolbox.models.program import record
+from ignn_toolbox.models.reach import Reach
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.restore.exact import area_ratio, restore_exactly
 from ignn_toolbox.restore.independent import restore_independently
@@ -134,6 +135,22 @@ def test_order_of_tiles_is_irrelevant():
         for run in (TileRun, _Backwards)
     ]
     assert torch.equal(*results)
+
+
+@torch.inference_mode()
+def test_reach_is_derived_once_a_network(monkeypatch):
+    derived, of = [], Reach.of.__func__
+    monkeypatch.setattr(Reach, "of", classmethod(lambda *args: derived.append(1) or of(*args)))
+    network = network_of("EDSR", "GraphAgg", 2)
+    derived.clear()
+    restore = TiledRestorer(network, network, tile=16)
+    network(torch.rand(1, 3, 40, 33))
+    assert derived == [], "the plain interpreter asks for none"
+    restore(torch.rand(1, 3, 40, 33))
+    first = len(derived)
+    assert first > 0
+    restore(torch.rand(1, 3, 33, 50))
+    assert len(derived) == first
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -180,6 +181,11 @@ class PatchAggregator(Aggregator):
         """The networks that weight the LR sum and, where there is one, the HR sum."""
         return [self.edge_lr]
 
+    @functools.cached_property
+    def _halo(self) -> int:
+        """Pixels around its own place that an embedded one depends on."""
+        return Reach.of(self.embedder).halo
+
     def _embedded(self, *images: Tensor, allocate: Allocate | None = None) -> list[Tensor]:
         """The embedder's features, float32; without gradient when it is frozen."""
         trains = any(p.requires_grad for p in self.embedder.parameters())
@@ -188,7 +194,10 @@ class PatchAggregator(Aggregator):
                 found = [self.embedder(image.float()) for image in images]
             else:
                 with torch.no_grad():
-                    found = [embed_in_bands(self.embedder, im.float(), allocate) for im in images]
+                    found = [
+                        embed_in_bands(self.embedder, im.float(), lambda: self._halo, allocate)
+                        for im in images
+                    ]
         for features, image in zip(found, images, strict=True):
             check_embedding(self.embedder, features, image)
         return found

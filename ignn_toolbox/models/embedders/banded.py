@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ..layers import memory_format_of
-from ..reach import Reach
 
 _PIXELS = 2**18  # of one band
 _LEAST_ROWS = 64  # of one band; below, computing its halo costs too much
@@ -17,6 +16,7 @@ _LEAST_ROWS = 64  # of one band; below, computing its halo costs too much
 def embed_in_bands(
     embedder: nn.Module,
     image: Tensor,
+    halo: Callable[[], int],
     allocate: Callable[[tuple[int, ...], torch.dtype], Tensor] | None = None,
 ) -> Tensor:
     """``embedder(image)`` in memory for its result and one band; without gradient.
@@ -25,9 +25,10 @@ def embed_in_bands(
     equal features, bit for bit, and the same neighbours.
 
     Args:
-        embedder: ``(N, 3, H, W)`` to ``(N, D, H, W)``; an output pixel depends on no more around
-            its place than the embedder's convolutions reach.
+        embedder: ``(N, 3, H, W)`` to ``(N, D, H, W)``; an output pixel depends on the pixels around
+            its place, and not on all of them.
         image: ``(N, 3, H, W)``.
+        halo: Tells how many pixels around its place that are; asked only where there are bands.
         allocate: Makes the result's tensor from shape and dtype; on the image's device by default.
     """
     count, _, height, width = image.shape
@@ -38,11 +39,11 @@ def embed_in_bands(
     def make(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.empty(shape, dtype=dtype, device=image.device)
 
-    halo, layout = Reach.of(embedder).halo, memory_format_of(image)
+    around, layout = halo(), memory_format_of(image)
     whole: Tensor | None = None
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        first, last = max(0, top - halo), min(height, bottom + halo)
+        first, last = max(0, top - around), min(height, bottom + around)
         made = embedder(image[:, :, first:last].contiguous(memory_format=layout))
         if whole is None:
             shape = (count, height, width, made.shape[1])  # rows of pixels: what the search reads
