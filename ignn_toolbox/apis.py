@@ -2,7 +2,7 @@
 
 from .evaluation import Evaluation, evaluate
 from .models.spec import Given
-from .restore import SRInferencer, upscale
+from .restore import SRInferencer, restore, upscale
 from .zoo import list_models
 from .zoo.importers import import_checkpoint
 from .zoo.loading import init_model
@@ -15,5 +15,6 @@ __all__ = [
     "import_checkpoint",
     "init_model",
     "list_models",
+    "restore",
     "upscale",
 ]

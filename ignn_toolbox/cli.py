@@ -26,6 +26,7 @@ from .version import __version__
 COMMANDS = (
     ("demo", "restore a photograph with the shipped models and compare them"),
     ("upscale", "super-resolve pictures: files, folders, or one picture from standard input"),
+    ("restore", "restore pictures at their own size: noise, JPEG artefacts, mosaics"),
     ("new", "make a project folder: a config, own modules, and their tests"),
     ("train", "train a network from a config; an interrupted run continues with --resume"),
     ("test", "score a checkpoint on the benchmark sets in one run"),

@@ -36,11 +36,12 @@ _INFERENCER = (
     "max_pixels",
     "value_range",
     "adapt",
+    "keeps_size",
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser, default_model: str) -> None:
-    """Add the options that all commands of the family have."""
+def add_arguments(parser: argparse.ArgumentParser, default_model: str | None) -> None:
+    """Add the options that all commands of the family have; without a default a model is needed."""
     parser.add_argument("images", nargs="*", help="files or folders; - is standard input")
     parser.add_argument(
         "-o",
@@ -90,12 +91,14 @@ def run(args: argparse.Namespace, name: str, target: Target) -> int:
     return _run_plain(request, voice)
 
 
-def _add_model(parser: argparse.ArgumentParser, default_model: str) -> None:
+def _add_model(parser: argparse.ArgumentParser, default_model: str | None) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
         default=default_model,
-        help="name (`ignn models`), config, or checkpoint of this toolbox (default: %(default)s)",
+        required=default_model is None,
+        help="name (`ignn models`), config, or checkpoint of this toolbox"
+        + (" (default: %(default)s)" if default_model else ""),
     )
     model.add_argument("--checkpoint", help="weights to load into the model")
     model.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")

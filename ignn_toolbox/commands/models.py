@@ -1,6 +1,7 @@
 """``ignn models``: the zoo."""
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable
 
 from ..zoo import ZooModel, bundled_configs, list_models, zoo_models
@@ -31,8 +32,9 @@ def run(args: argparse.Namespace) -> int:
     if args.markdown:
         print(markdown_table(chosen))
     elif chosen:
-        header, *rows = table_rows(chosen)
-        console().print(table(header, rows))
+        for purpose, group in by_purpose(chosen).items():
+            header, *rows = table_rows(group)
+            console().print(table(header, rows, title=purpose))
     else:
         print(f"no model matches {args.pattern!r}")
     if args.download:
@@ -47,18 +49,34 @@ def run(args: argparse.Namespace) -> int:
 
 
 def markdown_table(models: Iterable[ZooModel]) -> str:
-    """The models as a Markdown table, figures as the metafiles hold them."""
-    header, *rows = table_rows(models)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    """The models as Markdown, a table for each purpose, figures as the metafiles hold them."""
+    groups = by_purpose(models)
+    blocks = []
+    for purpose, group in groups.items():
+        header, *rows = table_rows(group)
+        lines = [header, ["---"] * len(header), *rows]
+        block = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        blocks.append(f"{purpose.capitalize()}:\n\n{block}" if len(groups) > 1 else block)
+    return "\n\n".join(blocks)
+
+
+def by_purpose(models: Iterable[ZooModel]) -> dict[str, list[ZooModel]]:
+    """Models by what they are for, super-resolution first."""
+    groups: dict[str, list[ZooModel]] = {}
+    for model in sorted(models, key=lambda m: (m.purpose != "super-resolution", m.purpose)):
+        groups.setdefault(model.purpose, []).append(model)
+    return groups
 
 
 def table_rows(models: Iterable[ZooModel]) -> list[list[str]]:
-    """Header and one row a model: name, scale, parameters, then PSNR/SSIM of each benchmark set."""
+    """Header and one row a model: name, scale, parameters, then PSNR/SSIM of benchmark sets.
+
+    Sets on which one model of many was scored are left out; its card has them.
+    """
     models = list(models)
-    sets = dict.fromkeys(
-        (row["Dataset"], row["Protocol"]) for model in models for row in model.results
-    )
+    counts = Counter((row["Dataset"], row["Protocol"]) for model in models for row in model.results)
+    measured = sum(bool(model.results) for model in models)
+    sets = [key for key, count in counts.items() if count > 1 or measured <= 2]
     header = ["model", "scale", "parameters"]
     header += [f"{dataset} ({protocol})" for dataset, protocol in sets]
     rows = [header]

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", required=True, help="folder that `ignn test --out` wrote")
     parser.add_argument("--data", help="training images; needed with a checkpoint")
     parser.add_argument("--terms", help="their terms of use; needed with a checkpoint")
+    parser.add_argument("--limits", help="what it is not for, in place of the usual words")
     parser.add_argument("--command", help="how to train it again (default: ignn train CONFIG)")
     parser.add_argument(
         "--url",
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("name the training images (--data) and their terms of use (--terms)")
     command = args.command or f"ignn train {args.config} --data-root data"
     training = {"Data": args.data, "Terms": args.terms, "Command": command}
+    if args.limits:
+        training["Limits"] = args.limits
     entry = publish(
         args.checkpoint,
         args.config,

@@ -1,6 +1,6 @@
 """Pictures in, larger pictures out: files of every kind, arrays, tensors, one or many."""
 
-from .inferencer import SRInferencer, upscale
+from .inferencer import SRInferencer, restore, upscale
 from .target import Target
 
-__all__ = ["SRInferencer", "Target", "upscale"]
+__all__ = ["SRInferencer", "Target", "restore", "upscale"]

@@ -28,6 +28,7 @@ from ..images.convert import tensor_to_arrays, to_array, to_tensor
 from ..models.colour import restore_in_colour
 from ..models.restorers import InternalLearning, Restorer, SelfEnsemble
 from ..models.restorers.internal_learning import parse_steps
+from ..models.spec import NetworkSpec
 from ..models.steps import Network
 from ..ops import imresize
 from ..zoo import zoo_models
@@ -35,6 +36,7 @@ from ..zoo.loading import init_model
 from .forecast import Forecast
 from .memory import parse_memory
 from .planner import TileMode
+from .purpose import as_mosaic, check_purpose
 from .runner import Progress, TiledRestorer, warn
 from .target import Target
 
@@ -69,6 +71,7 @@ class SRInferencer:
             default; results are in the same range. Others than floating-point ones have their own.
         adapt: Tune the network on each picture before restoring it, if that is predicted to gain:
             ``'fast'``, ``'best'``, a number of steps, or an `InternalLearning`.
+        keeps_size: Refuse a network that enlarges (True), or one that does not (False).
 
     Attributes:
         progress: Called with (done, total) of a picture, after every tile or step.
@@ -94,6 +97,7 @@ class SRInferencer:
         max_pixels: int = MAX_PIXELS,
         value_range: tuple[float, float] | None = None,
         adapt: str | int | InternalLearning | None = None,
+        keeps_size: bool | None = None,
     ) -> None:
         self.device = _device(device)
         self.max_pixels = max_pixels
@@ -123,6 +127,13 @@ class SRInferencer:
             model = init_model(model, checkpoint)
         elif checkpoint is not None:
             raise ValueError("a restorer brings its weights; pass a name or config to load others")
+        spec = model.network.spec
+        if keeps_size is not None:
+            check_purpose(spec, self._name, keeps_size)
+        if self_ensemble and spec.colour == "bayer":
+            raise ValueError(
+                f"{self._name} takes mosaics, and the self-ensemble would flip them into other phases"
+            )
         self.scale: int = model.scale
         self.used = self._name
         self._siblings = siblings
@@ -274,7 +285,10 @@ class SRInferencer:
         restore.progress = lambda done, total: self.progress(done, total)
         restore.report = lambda message: self.report(message)
         whole_picture = SelfEnsemble(restore) if self._options["self_ensemble"] else restore
-        return lambda lq: restore_in_colour(whole_picture, network.spec, lq)
+        spec = network.spec
+        if spec.colour == "bayer":
+            return lambda lq: restore_in_colour(whole_picture, spec, as_mosaic(lq))
+        return lambda lq: restore_in_colour(whole_picture, spec, lq)
 
     def _tuned(self, network: Network, lq: Tensor) -> Network:
         assert self._adapt is not None
@@ -362,6 +376,32 @@ def upscale(
     inferencer = model if isinstance(model, SRInferencer) else SRInferencer(model, **options)
     size = dict(factor=factor, width=width, height=height)
     return next(inferencer([picture], **size, as_pil=as_pil))  # type: ignore[arg-type]
+
+
+def restore(
+    picture: Source,
+    model: str | Path | Restorer | SRInferencer,
+    *,
+    as_pil: bool = False,
+    **options: Any,
+) -> Any:
+    """Restore one picture at its own size: noise, JPEG artefacts, mosaics, as the model is for.
+
+    Args:
+        picture: As in `upscale`.
+        model: As in `upscale`.
+        as_pil: As in `upscale`.
+        **options: As in `upscale`.
+
+    Raises:
+        TypeError: As in `upscale`.
+        ValueError: As in `upscale`; or the model enlarges.
+    """
+    if isinstance(model, SRInferencer):
+        check_purpose(NetworkSpec(model.scale), "this SRInferencer", keeps_size=True)
+    else:
+        options["keeps_size"] = True
+    return upscale(picture, model, as_pil=as_pil, **options)
 
 
 def _is_floating(pixels: np.ndarray) -> bool:

@@ -178,6 +178,8 @@ class Studio:
             started = time.perf_counter()
             inferencer = self._inferencer(name)
             inferencer.progress = moved
+            if inferencer.scale == 1:  # noise, artefacts: the size stays, whatever is chosen
+                scale = 1
             after = inferencer.restore_pixels(picture.pixels, Target(factor=scale))
             seconds = time.perf_counter() - started
         before = to_array(imresize(to_tensor(picture.pixels), size=after.shape[:2]), after.dtype)

@@ -2,11 +2,11 @@
 
 A method's ``configs/<method>/metafile.yml`` lists ``Models``, each with ``Name`` (the grammar name
 of its config), ``Alias`` (its short zoo name), ``Config`` (relative to the configs folder),
-``Scale``, ``Parameters`` and ``Results``; a model that learnt something also has ``Weights``,
-``SHA256``, ``Size`` and ``Training`` (data, its terms, the command). ``Weights`` is a file in
-``zoo/checkpoints``, or a list of URLs of the same file, which is downloaded when it is first used.
-Where the weights are other code's to give, ``Foreign`` names the kind of checkpoint instead that
-`ignn import` takes for the model.
+``Scale``, ``Parameters``, ``Results`` and, where it is not super-resolution, ``Purpose``; a model
+that learnt something also has ``Weights``, ``SHA256``, ``Size`` and ``Training`` (data, its terms,
+the command). ``Weights`` is a file in ``zoo/checkpoints``, or a list of URLs of the same file,
+which is downloaded when it is first used. Where the weights are other code's to give, ``Foreign``
+names the kind of checkpoint instead that `ignn import` takes for the model.
 """
 
 import fnmatch
@@ -38,6 +38,7 @@ class ZooModel:
         urls: Where the checkpoint is to be had; empty for one that ships with the package.
         foreign: The kind of other code's checkpoints that hold its weights, which do not ship.
         size: Number of the checkpoint's bytes, if the metafile says so.
+        purpose: What it is for, as its network's spec says.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ZooModel:
     urls: tuple[str, ...] = ()
     foreign: str | None = None
     size: int | None = None
+    purpose: str = "super-resolution"
 
     @property
     def is_ready(self) -> bool:
@@ -121,6 +123,7 @@ def described(entry: dict[str, Any]) -> ZooModel:
         training=entry.get("Training", {}),
         results=entry.get("Results", []),
         foreign=entry.get("Foreign"),
+        purpose=entry.get("Purpose", "super-resolution"),
     )
 
 

@@ -120,10 +120,12 @@ def _with_weights(
         "metrics": stored_metrics(content),
     }
     save_checkpoint({"meta": kept, "state_dict": restorer.state_dict()}, weights)
+    purpose = restorer.network.spec.purpose
     return {
         "SHA256": sha256(weights),
         "Size": weights.stat().st_size,
         "Scale": restorer.scale,
+        **({} if purpose == "super-resolution" else {"Purpose": purpose}),
         "Parameters": sum(value.numel() for value in restorer.network.parameters()),
         "Training": training | {"Iterations": _count(meta, "iter"), "Seed": _count(meta, "seed")},
     }

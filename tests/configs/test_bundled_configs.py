@@ -67,6 +67,7 @@ def test_parameters_are_those_of_the_metafile(model):
     network = build(model.config.stem)[1].network
     assert sum(p.numel() for p in network.parameters()) == model.parameters
     assert network.spec.scale == model.scale
+    assert network.spec.purpose == model.purpose
     if model.foreign is not None:
         assert model.foreign in {kind.kind for _, kind in foreign_kinds()}
 
