@@ -22,6 +22,7 @@ def test_public_names():
         "import_checkpoint",
         "init_model",
         "list_models",
+        "restore",
         "upscale",
     }
 

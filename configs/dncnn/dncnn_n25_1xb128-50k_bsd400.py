@@ -1,7 +1,7 @@
 # DnCNN for grey pictures with Gaussian noise of deviation 25: 17 layers of 64 channels. As
 # published: 400 pictures, patches of 40x40, batch 128, SGD from 0.1 to 1e-4 over 50 epochs, half
-# the sum of squared errors; an epoch is 1,000 iterations here. Noisy pictures are files beside the
-# clean ones.
+# the sum of squared errors; an epoch is 1,000 iterations here. Noise is neither rounded nor
+# clipped, and drawn anew for every patch.
 _base_ = ["../_base_/runtime/default.py"]
 batch_size = 128
 lq_size = 40
@@ -10,19 +10,20 @@ model = dict(
     network=dict(type="DnCNN", colour="grey", num_layers=17),
     loss=dict(type="MSELoss", loss_weight=0.5 * 40 * 40),
 )
-_pairs = dict(type="PairedImageDataset", filename_tmpl="{}")
+_noise = dict(type="GaussianNoise", sigma=25, noise_model="float")
 train_dataloader = dict(
     num_workers=2,
     sampler=dict(type="IterationSampler"),
     dataset=dict(
-        **_pairs,
+        type="RestorationDataset",
         gt_dir="train/BSD400",
-        lq_dir="train/BSD400_n25",
+        colour="grey",
         pipeline=[
             dict(type="PairedRandomCrop"),
             dict(type="RandomFlip", direction="horizontal"),
             dict(type="RandomFlip", direction="vertical"),
             dict(type="RandomRot90"),
+            dict(type="Degrade", degradations=[_noise]),
             dict(type="PackInputs"),
         ],
     ),
@@ -32,18 +33,19 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
-        **_pairs,
+        type="RestorationDataset",
         gt_dir="bench/Set12",
-        lq_dir="bench/Set12_n25",
-        name="Set12",
+        name="Set12_n25",
+        colour="grey",
+        degradations=[_noise],
         pipeline=[dict(type="PackInputs")],
         test_mode=True,
     ),
 )
-val_evaluator = dict(type="SRMetric")
+val_evaluator = dict(type="SRMetric", protocol="plane")
 val_cfg = dict(type="MultiValLoop")
 test_dataloader = [val_dataloader]
-test_evaluator = dict(type="SRMetric")
+test_evaluator = dict(type="SRMetric", protocol="plane")
 test_cfg = dict(type="MultiTestLoop")
 optim_wrapper = dict(
     type="SafeOptimWrapper",

@@ -2,7 +2,7 @@
 
 import argparse
 
-from ..restore.inferencer import Target
+from ..restore.target import Target
 from . import _pictures
 
 HELP = """Restore pictures at their own size: noise, JPEG artefacts, Bayer mosaics, as the model is

@@ -9,13 +9,15 @@ from ..text import shown
 if TYPE_CHECKING:
     from ..evaluation.results import Results
 
-HELP = "score a checkpoint on Set5, Set14, BSD100, Urban100 and Manga109 in one run"
+HELP = """Score a checkpoint on the sets of its config in one run: Set5, Set14, BSD100, Urban100 and
+Manga109 for super-resolution; noise, mosaics or JPEGs for models that keep the size."""
 EXAMPLES = """examples:
   ignn test edsr_tiny_x2 --data-root /data/sr              # the weights that ship with it
   ignn test ignn_tiny_x2 --data-root /data/sr --sets Set5 Set14
   ignn test CONFIG work_dirs/mine/best.pth --out results/mine --save-images
   ignn test imported.pth --data-root /data/sr              # what `ignn import` wrote
   ignn test ignn_tiny_x2 --cfg-options model.self_ensemble=True --name IGNN+
+  ignn test denoise_tiny --data-root /data/sr --sets Set5_n30 Set14_n30
   torchrun --nproc_per_node 2 tools/test.py CONFIG CHECKPOINT --launcher pytorch
 """
 
@@ -102,6 +104,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(results: "Results", folder: Path) -> None:
+    from ..evaluation.table_format import markdown
+    from ..evaluation.task_tables import task_of, task_table
     from ._console import console, table
 
     for protocol in dict.fromkeys(mean.protocol for mean in results.means):
@@ -111,4 +115,7 @@ def _print(results: "Results", folder: Path) -> None:
         row = [results.model, f"x{results.scale}", *figures]
         title = f"PSNR (dB) / SSIM, protocol {protocol}"
         console().print(table(["Method", "Scale", *sets], [row], title=title))
+    task = task_of(results)
+    if task is not None:
+        print("\n" + markdown(task_table(task, [results], narrow=True)))
     print(f"results.json and per_image.csv are in {shown(folder)}")

@@ -96,7 +96,11 @@ def paper_table(
     if not shown:
         raise ValueError(f"table {number} has the scales {known}, got {list(scales)}")
     rows, labels = [], labels or {}
-    again = [_measured_row(item, sets, labels) for item in measured if item.scale in shown]
+    again = [
+        measured_row(item, sets, labels, DEFAULT_PROTOCOL, SIZES)
+        for item in measured
+        if item.scale in shown
+    ]
     names = {row.method for row in again}
     for scale in shown:
         rows += [row for row in quoted if row.scale == scale]
@@ -137,11 +141,29 @@ def _ablation_row(number: int, item: dict[str, Any]) -> Row:
     return Row(str(label), ABLATION_SCALE, ((item["psnr"], item["ssim"]),), SOURCE, notes)
 
 
-def _measured_row(results: Results, sets: tuple[str, ...], labels: Mapping[str, str]) -> Row:
-    means = {m.dataset: m for m in results.means if m.protocol == DEFAULT_PROTOCOL}
+def measured_row(
+    results: Results,
+    sets: Sequence[str],
+    labels: Mapping[str, str],
+    protocol: str,
+    sizes: Mapping[str, int],
+) -> Row:
+    """Make a row of results.
+
+    Args:
+        results: What was measured.
+        sets: The table's columns.
+        labels: How models are called in the table.
+        protocol: Of the quoted figures.
+        sizes: Number of images of the quoted sets.
+
+    Raises:
+        ValueError: The results lack the protocol, or every set.
+    """
+    means = {m.dataset: m for m in results.means if m.protocol == protocol}
     if not means:
         raise ValueError(
-            f"{results.model} was not scored under {DEFAULT_PROTOCOL}, the protocol of the quoted "
+            f"{results.model} was not scored under {protocol}, the protocol of the quoted "
             "figures; score it again under that"
         )
     if not set(sets) & means.keys():
@@ -152,8 +174,8 @@ def _measured_row(results: Results, sets: tuple[str, ...], labels: Mapping[str, 
     found = [means.get(name) for name in sets]
     values = tuple(None if mean is None else (mean.psnr, mean.ssim) for mean in found)
     notes = tuple(
-        f"{mean.dataset}: {mean.images} images of {SIZES[mean.dataset]}"
+        f"{mean.dataset}: {mean.images} images of {sizes[mean.dataset]}"
         for mean in found
-        if mean is not None and mean.images != SIZES[mean.dataset]
+        if mean is not None and mean.images != sizes.get(mean.dataset, mean.images)
     )
     return Row(labels.get(results.model, results.model), results.scale, values, notes=notes)

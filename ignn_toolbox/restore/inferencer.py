@@ -132,7 +132,8 @@ class SRInferencer:
             check_purpose(spec, self._name, keeps_size)
         if self_ensemble and spec.colour == "bayer":
             raise ValueError(
-                f"{self._name} takes mosaics, and the self-ensemble would flip them into other phases"
+                f"{self._name} takes mosaics, and the self-ensemble would flip them into other "
+                "phases"
             )
         self.scale: int = model.scale
         self.used = self._name

@@ -1,0 +1,12 @@
+# PANet for colour pictures with noise of a deviation of 10, as published.
+_base_ = [
+    "../_base_/models/panet.py",
+    "../_base_/datasets/denoising_div2k.py",
+    "../_base_/schedules/panet_1000k.py",
+    "../_base_/runtime/default.py",
+]
+model = dict(test_procedure="official", network=dict(purpose="denoising"))
+_degradations = [dict(type="GaussianNoise", sigma=10)]
+train_dataloader = dict(dataset=dict(degradations=_degradations))
+val_dataloader = dict(dataset=dict(degradations=_degradations))
+test_dataloader = [_t for _t in _base_.test_dataloader if _t["dataset"]["name"].endswith("_n10")]
