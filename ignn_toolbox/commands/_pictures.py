@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..bulk.journal import DONE, FAILED, SKIPPED
 from ..bulk.journaled import OPEN, JournaledRun
@@ -317,7 +318,7 @@ def _say(outcome: Outcome, voice: Voice) -> None:
     """Says what became of one picture, to those who asked for it."""
     job, how = outcome.job, outcome.restored
     target = None if job.target is None else str(job.target)
-    fields = {"input": job.name, "output": target, "status": outcome.status}
+    fields: dict[str, Any] = {"input": job.name, "output": target, "status": outcome.status}
     fields |= {"message": outcome.message} if outcome.message else {}
     if how is None:
         voice.detail(f"{job.name}: {outcome.status}")

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.protocol != "all":
         check_protocol(args.protocol)
-    protocols = PROTOCOLS if args.protocol == "all" else (args.protocol,)
+    protocols = tuple(PROTOCOLS) if args.protocol == "all" else (args.protocol,)
     voice = Voice.of(args, "evaluate")
     with voice.progress("scoring") as progress:
         records, notes = score_folder(

@@ -1,6 +1,7 @@
 """``ignn import``: a checkpoint of other code becomes one of this toolbox."""
 
 import argparse
+from typing import Any
 
 from ..models.foreign import Options
 from ..zoo.importers import convert_checkpoint
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         scale=args.scale,
     )
     imported, network = convert_checkpoint(args.file, args.output, options)
+    spec: Any = network.spec
     parameters = sum(p.numel() for p in network.parameters())
     told = [
         f"{name}={value}"
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         if name not in ("type", "scale") and not isinstance(value, dict)
     ]
     print(
-        f"{args.output}: {imported.network['type']} x{network.spec.scale} "
+        f"{args.output}: {imported.network['type']} x{spec.scale} "
         f"({', '.join(told)}; {parameters:,} parameters) from a checkpoint of {imported.kind}"
     )
     return 0

@@ -153,7 +153,7 @@ class PairDataset(BaseDataset):
         )
 
     def _load_all(self, infos: Sequence[Info]) -> list[Pair]:
-        return run_all(self.load_pair, infos)
+        return run_all(lambda info: self.load_pair(dict(info)), infos)
 
     def _pair(self, info: dict[str, Any]) -> Pair:
         if self.cache_dir is not None:

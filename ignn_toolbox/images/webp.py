@@ -23,7 +23,7 @@ def read_webp(data: bytes, admit: Callable[[int, int], None]) -> Picture:
     try:
         image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
     except Image.DecompressionBombError:  # Pillow from 13 on; elsewhere our limit is the only one
-        most = 2 * Image.MAX_IMAGE_PIXELS
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         raise PictureError(
             f"has {width}x{height} pixels, and Pillow decodes at most {most:,} of a WebP; "
             "convert it to PNG"

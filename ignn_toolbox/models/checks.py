@@ -101,8 +101,8 @@ def check_is_loss(module: Any) -> None:
     """
     part = isinstance(module, BaseDataPreprocessor) or hasattr(module, "spec")
     try:
-        inspect.signature(getattr(module, "forward", None)).bind("result", "ground truth")
-    except TypeError:
+        inspect.signature(module.forward).bind("result", "ground truth")
+    except (AttributeError, TypeError):
         part = True
     if part:
         raise TypeError(

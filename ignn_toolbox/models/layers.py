@@ -21,10 +21,10 @@ def memory_format_of(x: Tensor) -> torch.memory_format:
     return torch.contiguous_format
 
 
-def zero_conv(conv: nn.Conv2d) -> None:
+def zero_conv(conv: nn.Module) -> None:
     """Set weight and bias to zero, so that a residual branch starts as nothing."""
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
 
 
 def enlarge(image: Tensor, factor: int) -> Tensor:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from torch import nn
 
@@ -178,7 +179,8 @@ def _reach_of(module: nn.Module) -> Reach:
             f"it is not known how far a {type(module).__name__} looks: give it a method "
             "`reach()` that returns a `Reach`, such as Reach.of(self.conv1, self.conv2)"
         )
-    return Reach(*(Axis((hop,)) for hop in axes))
+    down, across = axes
+    return Reach(Axis((down,)), Axis((across,)))
 
 
 def _axes(module: nn.Module) -> list[Hop] | None:
@@ -188,7 +190,11 @@ def _axes(module: nn.Module) -> list[Hop] | None:
         return [
             Hop(d * (k - 1) - p, p, up=s)
             for k, s, p, d in zip(
-                module.kernel_size, module.stride, module.padding, module.dilation, strict=True
+                module.kernel_size,
+                module.stride,
+                _pair(module.padding),
+                module.dilation,
+                strict=True,
             )
         ]
     if isinstance(module, nn.Conv2d):
@@ -255,7 +261,7 @@ def _conv_padding(module: nn.Conv2d) -> tuple[int, ...]:
     return module.padding  # type: ignore[return-value]
 
 
-def _pair(value: int | float | tuple) -> tuple:
+def _pair(value: Any) -> tuple:
     return value if isinstance(value, tuple) else (value, value)
 
 

@@ -22,7 +22,8 @@ class Mean(Statistic):
         return x.sum((2, 3), keepdim=True, dtype=torch.float64), x.shape[2] * x.shape[3]
 
     def join(self, parts: Sequence[tuple[Tensor, int]]) -> Tensor:
-        return sum(p[0] for p in parts) / sum(p[1] for p in parts)
+        total = sum((p[0] for p in parts[1:]), parts[0][0])
+        return total / sum(p[1] for p in parts)
 
 
 class Variance(Statistic):

@@ -117,8 +117,9 @@ class DryRun(TorchDispatchMode):
             image, weight, bias, *rest = args
             grad, rest = out, [None if bias is None else bias.shape, *rest]
         options = tuple(tuple(o) if isinstance(o, list | torch.Size) else o for o in rest)
-        shapes = (tuple(t.shape) for t in (image, weight, grad))
-        self.convolutions.append(Convolution(self.stage, backward, *shapes, options))
+        image, weight, grad = (tuple(t.shape) for t in (image, weight, grad))
+        found = Convolution(self.stage, backward, image, weight, grad, options)
+        self.convolutions.append(found)
 
 
 def fake_tensors() -> contextlib.AbstractContextManager:

@@ -107,7 +107,7 @@ class SRInferencer:
             adapt = InternalLearning(parse_steps(adapt))
         self._adapt = adapt
         self._options = {"self_ensemble": self_ensemble, "compile": compile}
-        self._tiling = {
+        self._tiling: dict[str, Any] = {
             "memory": parse_memory(memory) if isinstance(memory, str) else memory,
             "tile": tile,
             "mode": tile_mode,

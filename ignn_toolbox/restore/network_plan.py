@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -75,7 +76,8 @@ def list_convolutions(
 @contextlib.contextmanager
 def keeping_everything(network: nn.Module) -> Iterator[None]:
     """Set ``memory='fast'`` on all parts that have the setting, for a while."""
-    parts = [(part, part.memory) for part in network.modules() if hasattr(part, "memory")]
+    having: list[Any] = [part for part in network.modules() if hasattr(part, "memory")]
+    parts = [(part, part.memory) for part in having]
     try:
         for part, _ in parts:
             part.memory = "fast"

@@ -113,7 +113,7 @@ class TiledRestorer:
     def _in_one_piece(self, lq: Tensor) -> Tensor:
         if self._whole is self.network and self._steps is not None:
             self.network.check(lq)
-            restored = self.network.through(lq, _Told(self._tell, self._steps))
+            restored: Any = self.network.through(lq, _Told(self._tell, self._steps))
         else:
             restored = self._whole(lq)
             self._tell(1, 1)

@@ -30,7 +30,8 @@ def draw_query(query: Query) -> Figure:
     """
     count = len(query.found)
     figure = Figure(figsize=(max(8, 1.4 * (count + 1)), 6.5), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(2.4, 1))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(2.4, 1))
+    above, below = parts
     lr, searched = above.subplots(1, 2)
     colours = [_NEIGHBORS[rank % len(_NEIGHBORS)] for rank in range(count)]
     _show(lr, query.image, "LR image: query and aggregated patches")

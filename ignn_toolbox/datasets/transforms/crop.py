@@ -50,7 +50,8 @@ class PairedRandomCrop:
             for _ in range(self.candidates)
         ]
         if self.candidates > 1:
-            places.sort(key=lambda place: _structure(_square(results["lq"], *place, size)))
+            lq = results["lq"]
+            places.sort(key=lambda place: _structure(_square(lq, place[0], place[1], size)))
         top, left = places[-1]
         results["lq"] = _square(results["lq"], top, left, size)
         top, left, size = top * scale, left * scale, size * scale

@@ -45,8 +45,8 @@ def use_images(config: Config, folders: Sequence[str | Path]) -> tuple[list[str]
         "gt_dir": [str(place) for place in places],
         "cache": "memory" if size <= _CACHED else None,
     }
-    loader = config.get("train_dataloader")
-    if not isinstance(loader, Mapping):
+    loader: Any = config.get("train_dataloader")
+    if not isinstance(loader, dict):
         raise ValueError(f"{config.filename} has no train_dataloader: it trains on nothing")
     carried = _carried(loader.get("dataset"))
     loader["dataset"] = {**own, "ann_file": training, **carried}

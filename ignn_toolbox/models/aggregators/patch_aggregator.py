@@ -136,7 +136,7 @@ class PatchAggregator(Aggregator):
         init_cfg: mmengine's initialisation config.
     """
 
-    takes = ("image_down", "graph")
+    takes: tuple[str, ...] = ("image_down", "graph")
 
     def __init__(
         self,
@@ -222,8 +222,7 @@ class PatchAggregator(Aggregator):
             for network, score in zip(networks, scores, strict=True):
                 assert network is not None
                 score.append(network(label.flatten(0, 1)).unflatten(0, label.shape[:2]))
-        weights = [torch.softmax(torch.cat(score, 1).float(), dim=1) for score in scores]
-        return [weight[:, :, 0] for weight in weights]
+        return [torch.softmax(torch.cat(s, 1).float(), dim=1)[:, :, 0] for s in scores]
 
     def prepare(
         self,

@@ -124,7 +124,8 @@ class NearestNeighbors(Attention):
             self._patches(F.pad(f(features), edges)) for f in (self.embed, self.temperature)
         )
         values = self._patches(F.pad(features, edges))
-        candidates = self._candidates(*grid, features.device)
+        rows, cols = grid
+        candidates = self._candidates(rows, cols, features.device)
         distances = torch.cat(
             [
                 -(embedded[:, :, own, None] - embedded[:, :, found]).square().sum(1)

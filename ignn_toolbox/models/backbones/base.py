@@ -83,6 +83,7 @@ class Backbone(Host):
         x = go.local(self._body_end, x, head, through=(self.body_end,))
         del head
         reached = 1
+        stage: Any
         for stage in self.upsampler:
             x = go.local(stage, x)
             reached *= stage.factor
@@ -98,4 +99,5 @@ class Backbone(Host):
         return self.body_end(x) + head
 
     def _output(self, x: Tensor) -> Tensor:
+        assert self.add_mean is not None
         return self.add_mean(self.output(x))

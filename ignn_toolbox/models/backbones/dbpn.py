@@ -51,6 +51,7 @@ class Projection(Part):
         return go.local(torch.add, go.local(self.second, error), made, through=())
 
     def _joined(self, *maps: Tensor) -> Tensor:
+        assert self.reduce is not None
         return self.reduce(torch.cat(maps, 1))
 
 
@@ -132,7 +133,9 @@ class DBPN(Network):
     def run(self, lq: Any, go: Any) -> Any:
         """Projections in turns; the newest result comes first wherever several are joined."""
         x = go.local(self.reduce, go.local(self.stem, lq))
-        large = [self.ups[0].run(x, go=go)]
+        up: Any = self.ups[0]
+        down: Any
+        large = [up.run(x, go=go)]
         small: list[Any] = []
         for down, up in zip(self.downs, self.ups[1:], strict=True):
             small.insert(0, down.run(*large, go=go))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...registry import MODELS
 from ..layers import ConvReLU
 from ..reach import Reach
-from ..spec import NetworkSpec
+from ..spec import Colour, NetworkSpec
 from ..steps import Network
 
 
@@ -49,7 +49,7 @@ class DnCNN(Network):
 
     def __init__(
         self,
-        colour: str = "grey",
+        colour: Colour = "grey",
         channels: int = 64,
         num_layers: int = 17,
         init_cfg: dict | None = None,

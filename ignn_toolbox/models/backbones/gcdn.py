@@ -108,7 +108,7 @@ def _conv(channels: int, channels_out: int, kernel: int = 3, bias: bool = False)
         channels, channels_out, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias
     )
     nn.init.xavier_normal_(conv.weight)
-    if bias:
+    if conv.bias is not None:
         nn.init.zeros_(conv.bias)
     return conv
 
@@ -194,7 +194,7 @@ class Filter(Part):
     """
 
     def __init__(
-        self, channels: int, num_updates: int, rank: int, stride: int, graph: Graph, norm: bool
+        self, channels: int, num_updates: int, rank: int, stride: int, graph: Graph, *, norm: bool
     ) -> None:
         super().__init__()
         self.conv = Activated(channels, channels, norm=True)
@@ -399,7 +399,7 @@ class GCDN(Network):
         updated: list[Any] = []
         for number, (branch, update) in enumerate(zip(self.branches, self.first, strict=True)):
             x = lq
-            for layer in branch:
+            for layer in branch.children():
                 x = go.local(layer, x)
             graph = go.attend(self.graph, x)
             # the second branch's convolution reads the first one's result: so in the released code

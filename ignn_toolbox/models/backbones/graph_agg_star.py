@@ -8,8 +8,10 @@ and folded into an image s times larger than the input.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -76,7 +78,8 @@ class PatchAverage(Attention):
             _repeat_border(image, self._missing(image)), graph, adapn=False
         )
         ranks = range(graph.num_neighbors)
-        total = sum(as_map(neighbors.fold(slice(rank, rank + 1)))[:, 0] for rank in ranks)
+        maps = (as_map(neighbors.fold(slice(rank, rank + 1)))[:, 0] for rank in ranks)
+        total = functools.reduce(torch.add, maps)
         return total[..., :height, :width] / graph.num_neighbors
 
     def attend(self, prepared: Tensor, features: Tensor, place: Place) -> Tensor:

@@ -127,7 +127,7 @@ class Host(Network):
         scales = own.scales
         found = dict(zip(scales, results if len(scales) > 1 else (results,), strict=True))
         check_channels(own, "the result of scale 1", found.get(1), self._channels)
-        hr = found.get(self.fuse_scale)
+        hr = None if self.fuse_scale is None else found.get(self.fuse_scale)
         check_channels(own, "the larger result", hr, own.hr_channels)
         return found.get(1, x), hr
 

@@ -136,6 +136,7 @@ class LapSRN(Network):
         """Level by level; all their images in training."""
         image, x = lq, go.local(self._stem, lq, through=(self.stem,))
         images = []
+        level: Any
         for level in self.levels:
             x = go.local(level.features, x, through=(*level.convs, level.enlarge_features))
             image = go.local(level.image, image, through=(level.enlarge_image,))

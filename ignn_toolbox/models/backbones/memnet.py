@@ -139,6 +139,7 @@ class MemNet(Network):
         image = go.local(self.enlarge, lq)
         memories = [go.local(self.stem, image)]
         pictures = []
+        block: Any
         for block in self.blocks:
             memories.append(block.run(memories[-1], *memories, go=go))
             x = go.local(self.output, memories[-1])

@@ -193,7 +193,8 @@ class NLRN(Network):
         image = go.local(self.enlarge, lq)
         y = x = go.local(self._stem, image, through=(self.stem,))
         embedded: list[Any] = []
-        for first, second, third in self.norms:
+        for norms in self.norms:
+            first, second, third = norms.children()
             x = go.local(functools.partial(_activated, first), x, through=())
             own = go.local(self.correlation.embedded, x, through=())
             embedded = [*embedded, own] if self.propagate else [own]

@@ -30,6 +30,11 @@ class _Solver(nn.Module):
 
     convs: int
     scales: tuple[float, ...]
+    scale1: nn.Parameter
+    scale2: nn.Parameter
+    scale3: nn.Parameter
+    scale4: nn.Parameter
+    scale5: nn.Parameter
     of_identity: tuple[int, ...]  # the coefficients without which the block is the identity
 
     def __init__(self, channels: int) -> None:

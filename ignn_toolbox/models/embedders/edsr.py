@@ -58,7 +58,8 @@ class EDSREmbedder(FrozenEmbedder):
             )
         with DefaultScope.overwrite_default_scope(SCOPE):
             BaseModule.init_weights(self)
-        if not any(p.any() for p in self.blocks[-1].conv2.parameters()):  # made an identity
+        last = self.blocks[-1].get_submodule("conv2")
+        if not any(p.any() for p in last.parameters()):  # made an identity
             raise ValueError(
                 f"the checkpoint {self.init_cfg['checkpoint']} has fewer than the "
                 f"{len(self.blocks)} blocks that EDSREmbedder is to compute: lower num_blocks"

@@ -68,6 +68,7 @@ class VGGEmbedder(FrozenEmbedder):
                     spread = (2 / conv.weight[0].numel()) ** 0.5
                     noise = torch.randn(conv.weight.shape, generator=generator)
                     conv.weight.copy_(noise * spread)
+                    assert conv.bias is not None
                     conv.bias.zero_()
         else:
             self.load_state_dict(_translate(_read(self.weights), self.weights), strict=False)

@@ -8,14 +8,14 @@ from typing import Literal
 
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...datasets.data_sample import SRDataSample
 from ...ops import imresize
 from ...registry import MODELS
 from ..checks import check_is_loss, check_is_network, check_loss
 from ..colour import in_own_planes, restore_in_colour
-from ..spec import Outputs
+from ..spec import Given, Outputs
 from ..steps import Network
 from .freeze import freeze_but
 from .internal_learning import InternalLearning
@@ -139,6 +139,7 @@ class Restorer(BaseModel):
         return {"loss": torch.stack(losses).sum()}
 
     def _penalty(self, image: Tensor, target: Tensor) -> Tensor:
+        assert self.loss_fn is not None
         value = self.loss_fn(image.float(), target)
         check_loss(self.loss_fn, value)
         return value
@@ -167,13 +168,14 @@ class Restorer(BaseModel):
         return torch.cat([self._super_resolve(lq, network) for lq, network in single])
 
     def _super_resolve(self, lq: Tensor, network: Network) -> Tensor:
-        given = None
+        given: Given | None = None
+        restore: nn.Module = network
         if self.test_procedure == "official":
-            network = OfficialChop(network)
-            given = network.shared(lq) if self.self_ensemble else None
+            restore = chop = OfficialChop(network)
+            given = chop.shared(lq) if self.self_ensemble else None
         if self.self_ensemble:
-            network = SelfEnsemble(network)
-        return restore_in_colour(lambda x: network(x, given), self.network.spec, lq)
+            restore = SelfEnsemble(restore)
+        return restore_in_colour(lambda x: restore(x, given), self.network.spec, lq)
 
     def _check_scale(self, inputs: Tensor, samples: list[SRDataSample]) -> None:
         expected = tuple(self.scale * n for n in inputs.shape[-2:])

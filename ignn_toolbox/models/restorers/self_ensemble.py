@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +19,10 @@ class SelfEnsemble(nn.Module):
     does the latter).
 
     Args:
-        network: Any restoration network.
+        network: Any restoration network, or a callable that has a spec.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         super().__init__()
         self.network = network
         self.spec: NetworkSpec = network.spec

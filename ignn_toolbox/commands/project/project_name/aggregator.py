@@ -24,8 +24,8 @@ class GlobalContext(Aggregator):
     def __init__(self, channels: int, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.project = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.project.weight)  # the network starts as it would without
-        nn.init.zeros_(self.project.bias)
+        for parameter in self.project.parameters():
+            nn.init.zeros_(parameter)  # the network starts as it would without
 
     def prepare(self, features, image, *, given=None, allocate=None):
         """Return the context (N, C, 1, 1) of features (N, C, H, W) and their LR image."""
