@@ -248,7 +248,7 @@ def _check_belongs(file: Path, config: Config, sections: tuple[str, ...] | None)
 def _bare(model: Any) -> Any:
     """A model's config without what does not outlast its training."""
     model = copy.deepcopy(model or {})
-    for key in ("loss", "self_ensemble", "test_procedure"):
+    for key in ("loss", "self_ensemble", "test_procedure", "train_only"):
         model.pop(key, None)
     (model.get("network") or {}).pop("init_cfg", None)
     return model

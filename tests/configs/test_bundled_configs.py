@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ignn_toolbox.engine.config import load_config
+from ignn_toolbox.engine.grid import load_grid
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.zoo import bundled_configs, configs_dir, described_models
 from ignn_toolbox.zoo.importers import foreign_kinds
@@ -127,6 +128,21 @@ def test_control_has_as_many_parameters_as_the_graph_network():
 )
 def test_published_parameter_counts(name, count):
     assert sum(p.numel() for p in build(name)[1].parameters()) == count
+
+
+@pytest.mark.parametrize("grid", ["x2", "n25"])
+def test_small_rivals_share_one_budget(grid, tmp_path):
+    variants = load_grid(f"rivals_tiny/{grid}.yml", tmp_path).variants
+    first = variants[0].config.to_dict()
+    for variant in variants:
+        own = variant.config.to_dict()
+        for key in ("train_dataloader", "train_cfg", "param_scheduler", "optim_wrapper"):
+            found = difference(first[key], own[key])
+            assert set(found) <= {"dataset.scale"}, (variant.label, key)  # which some leave out
+        assert "init_cfg" not in own["model"]["network"], "all start from nothing"
+        with torch.device("meta"):
+            network = MODELS.build(own["model"]).network
+        assert sum(p.numel() for p in network.parameters()) <= 300_000
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
