@@ -20,6 +20,7 @@ _KINDS = {
     "models.losses": "Losses",
     "models": "Restorer and preprocessor",
     "datasets.transforms": "Transforms",
+    "datasets.degradations": "Degradations",
     "datasets": "Data sets",
     "evaluation": "Metrics",
 }

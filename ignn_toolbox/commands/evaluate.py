@@ -54,7 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.protocol != "all":
         check_protocol(args.protocol)
-    protocols = tuple(PROTOCOLS) if args.protocol == "all" else (args.protocol,)
+    protocols = [args.protocol]
+    if args.protocol == "all":  # those for colour that fit the scale
+        protocols = [
+            name
+            for name, protocol in PROTOCOLS.items()
+            if protocol.colour != "plane" and (protocol.has_border or args.scale == 1)
+        ]
     voice = Voice.of(args, "evaluate")
     with voice.progress("scoring") as progress:
         records, notes = score_folder(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ignn_toolbox.apis import SRInferencer, restore
 from ignn_toolbox.commands.models import by_purpose
@@ -117,6 +118,16 @@ def test_mosaics_are_not_flipped(tmp_path):
 def test_colour_for_a_network_of_grey_is_refused(tmp_path, photo):
     with pytest.raises(ValueError, match="coloured picture does not fit a network for grey"):
         restore(photo, checkpoint(tmp_path, colour="grey"))
+
+
+def test_cmyk_is_converted_and_it_is_said(cli, tmp_path):
+    pixels = RNG.integers(0, 256, (16, 16, 4), dtype=np.uint8)
+    Image.fromarray(pixels, "CMYK").save(tmp_path / "print.jpg")
+    words = ("restore", tmp_path / "print.jpg", "-o", tmp_path / "out")
+    status, _, told = cli(*words, "--model", checkpoint(tmp_path))
+    assert status == 0
+    assert "CMYK" in told
+    assert read_image(tmp_path / "out" / "print.jpg").shape == (16, 16, 3)
 
 
 def test_models_are_grouped_by_purpose(cli):

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ignn_toolbox.apis import SRInferencer, list_models
+from ignn_toolbox.registry import MODELS
 from ignn_toolbox.serve import Limits, Studio
 from ignn_toolbox.visualization.inspection import look_up
 from ignn_toolbox.zoo.loading import init_model
@@ -46,6 +48,19 @@ def test_result_is_the_inferencers_and_a_lossless_png(studio, photo, tiny_checkp
     assert "50x40 became" in result.summary
     assert ("exact bicubic" in result.summary) == (scale == 3)
     assert all(0 <= done <= 1 for done in told)
+
+
+def test_a_model_that_keeps_the_size_does_so_whatever_is_chosen(tmp_path, photo):
+    network = {"type": "HalfEDSR", "channels": 4, "num_blocks": 1}
+    config = {"type": "Restorer", "network": network}
+    torch.manual_seed(0)
+    state = MODELS.build(config).state_dict()
+    model = tmp_path / "clean.pth"
+    torch.save({"meta": {"config": config, "scale": 1}, "state_dict": state}, model)
+    result = Studio(tmp_path, Limits(1, 0.01), [str(model)], "cpu").enlarge(photo, "clean", 3)
+    assert Image.open(result.after).size == Image.open(result.before).size == (50, 40)
+    assert (np.asarray(Image.open(result.before)) == np.asarray(Image.open(photo))).all()
+    assert "50x40 became 50x40" in result.summary
 
 
 def test_depth_and_transparency_are_kept_and_the_camera_turned_upright(studio, tmp_path):
