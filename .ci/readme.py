@@ -124,9 +124,10 @@ def run(block: Block) -> None:
         subprocess.run(script, check=True)
         return
     streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    streams["env"] = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(script, text=True, **streams) as process:
         assert process.stdout is not None
-        seen = next((line for line in process.stdout if "://" in line), None)
+        seen = next((line for line in process.stdout if "http://" in line), None)
         os.killpg(process.pid, signal.SIGINT)
         process.communicate()
     if seen is None:

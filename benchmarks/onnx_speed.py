@@ -22,8 +22,8 @@ from frame.table import write_table
 from torch import Tensor
 
 from ignn_toolbox.apis import init_model
-from ignn_toolbox.commands.demo import pictures
 from ignn_toolbox.export import export_onnx
+from ignn_toolbox.visualization.demo import pictures
 
 LISTED = 12
 

@@ -116,12 +116,12 @@ def _child(parent: root.Registry, *locations: str) -> Registry:
 
 
 MODELS = _child(root.MODELS, "models")
-DATASETS = _child(root.DATASETS, "datasets")
+DATASETS = _child(root.DATASETS, "datasets.paired_image_dataset", "datasets.restoration_dataset")
 # mmengine knows no degradations: a registry of our own, without a parent.
 DEGRADATIONS = Registry("degradation", scope=SCOPE, locations=[f"{SCOPE}.datasets.degradations"])
 TRANSFORMS = _child(root.TRANSFORMS, "datasets.transforms")
 DATA_SAMPLERS = _child(root.DATA_SAMPLERS, "engine")
-METRICS = _child(root.METRICS, "evaluation")
+METRICS = _child(root.METRICS, "evaluation.metrics")
 LOOPS = _child(root.LOOPS, "engine")
 HOOKS = _child(root.HOOKS, "engine")
 LOG_PROCESSORS = _child(root.LOG_PROCESSORS, "engine")

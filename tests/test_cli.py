@@ -61,6 +61,23 @@ def test_completion_of_bash_completes_commands_options_and_files(tmp_path):
     assert completed("upscale", "x", "--tile-mode", "ex") == ["exact"]
 
 
+def test_no_help_needs_torch():
+    """CI shows every command's help on Pythons where torch is not installed."""
+    code = """
+import sys
+sys.modules["torch"] = None
+from ignn_toolbox.cli import COMMANDS, main
+for name, _ in COMMANDS:
+    try:
+        status = main([name, "--help"])
+    except SystemExit as left:
+        status = left.code
+    assert status == 0, name
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_unknown_command_names_the_nearest(capsys):
     assert cli.main(["upscal"]) == 2
     assert "did you mean `upscale`?" in capsys.readouterr().err

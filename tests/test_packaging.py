@@ -32,6 +32,21 @@ def test_import_is_light():
     assert done.stdout.split() == [__version__, "False", "False"]
 
 
+def test_mmengine_and_mmcv_are_imported_without_what_python_3_14_removed():
+    """Where `pkgutil.find_loader` is gone, the two that call it still find out about mmcv."""
+    code = """
+import pkgutil
+del pkgutil.find_loader
+import ignn_toolbox.apis, ignn_toolbox.engine, mmcv
+from mmcv.utils.ext_loader import check_ops_exist
+from mmengine.utils.dl_utils.misc import mmcv_full_available
+print(check_ops_exist(), mmcv_full_available(), pkgutil.find_loader("json").name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["False", "False", "json"]
+
+
 def test_torchvision_is_never_imported():
     code = (
         "import sys, ignn_toolbox.apis, ignn_toolbox.models, ignn_toolbox.datasets, "

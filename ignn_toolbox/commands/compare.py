@@ -7,13 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..datasets.degradations import bicubic_lr
 from ..datasets.file_list import files_by_stem
-from ..datasets.transforms import modcrop
 from ..evaluation import Results, read_results
 from ..evaluation.comparison import Comparison, compare
-from ..evaluation.recurrence import recurrence_score
-from ..images import read_image
 from ..text import shown
 from ._console import console, table
 from ._progress import progress_bar
@@ -67,6 +63,11 @@ def _recurrence_scores(
     results: Results, data_root: Path | None, out: Console
 ) -> dict[tuple[str, str], float] | None:
     """Scores of all images, or None with a notice where ground truth cannot be found."""
+    from ..datasets.degradations import bicubic_lr
+    from ..datasets.transforms import modcrop
+    from ..evaluation.recurrence import recurrence_score
+    from ..images import read_image
+
     images = list(dict.fromkeys((r["dataset"], r["image"]) for r in results.records))
     files: dict[tuple[str, str], Path] = {}
     for dataset in dict.fromkeys(dataset for dataset, _ in images):

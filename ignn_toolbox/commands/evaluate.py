@@ -8,8 +8,8 @@ from rich.table import Table
 from ..datasets.file_list import set_name
 from ..evaluation import DEFAULT_PROTOCOL, PROTOCOLS, Results, means, write_results
 from ..evaluation.folder import score_folder
-from ..evaluation.perceptual import PERCEPTUAL, perceptual_metric
 from ..evaluation.protocols import check_protocol
+from ..evaluation.records import PERCEPTUAL_FIELDS
 from ..text import shown
 from ._console import console, table
 from ._voice import Voice, add_voice
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="METRIC",
-        help=f"also {' or '.join(PERCEPTUAL)}; needs the extra 'perceptual'",
+        help=f"also {' or '.join(PERCEPTUAL_FIELDS)}; needs the extra 'perceptual'",
     )
     parser.add_argument(
         "--partial", action="store_true", help="accept that some ground truth has no result"
@@ -52,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..evaluation.perceptual import perceptual_metric  # brings torch
+
     if args.protocol != "all":
         check_protocol(args.protocol)
     protocols = [args.protocol]
@@ -109,7 +111,7 @@ def _method_name(sr_dir: Path, dataset: str) -> str:
 
 def _mean_table(results: Results) -> Table:
     rows = means(results.records)
-    extra = [key for key in PERCEPTUAL if getattr(rows[0], key) is not None]
+    extra = [key for key in PERCEPTUAL_FIELDS if getattr(rows[0], key) is not None]
     columns = ["set", "scale", "images", "protocol", "PSNR (dB)", "SSIM", *map(str.upper, extra)]
     figures = [
         [

@@ -3,9 +3,6 @@
 import argparse
 from typing import Any
 
-from ..models.foreign import Options
-from ..zoo.importers import convert_checkpoint
-
 HELP = """Convert a checkpoint of other code into one of this toolbox: of the networks' authors,
 and of EDSR-PyTorch, BasicSR and MMagic. Scale, width and depth are read off the tensors, and
 nothing in the file is executed."""
@@ -41,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..models.foreign import Options
+    from ..zoo.importers import convert_checkpoint
+
     options = Options(
         window=args.window or None,
         num_neighbors=args.num_neighbors,

@@ -3,16 +3,16 @@
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from ..datasets.pair_storage import STORAGES
-from ..datasets.preparation import Finding, check_folder, make_lr, make_subimages
-from ..ops.resize import BORDERS
-from ..registry import DATASETS
 from ..text import shown
 from ._voice import Voice, add_voice
+
+if TYPE_CHECKING:
+    from ..datasets.preparation import Finding
 
 HELP = "Make LR files and training crops, and examine folders of data."
 EXAMPLES = """examples:
@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lr.add_argument("hr_dir", type=Path, help="folder of HR images")
     lr.add_argument("out", type=Path, help="folder for X2/<name>x2.png, ...")
     lr.add_argument("--scale", type=int, nargs="+", required=True, metavar="S")
-    lr.add_argument("--border", choices=BORDERS, default=BORDERS[0])
+    lr.add_argument(
+        "--border", default="symmetric", help="symmetric (default, as MATLAB today) or replicate"
+    )
     _add_template(lr)
     sub = steps.add_parser("subimages", help="overlapping crops, LR and HR aligned")
     sub.add_argument("hr_dir", type=Path, help="folder of HR images")
@@ -86,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
         return _check(args)
     if args.step == "cache":
         return _cache(args)
+    from ..datasets.preparation import make_lr, make_subimages
+
     label = "images" if args.step == "lr" else "crops"
     voice = Voice.of(args, "prepare")
 
@@ -132,6 +136,7 @@ def _add_template(parser: argparse.ArgumentParser) -> None:
 
 def _cache(args: argparse.Namespace) -> int:
     from ..engine.config import dataloaders, load_config, parse_options
+    from ..registry import DATASETS
 
     voice = Voice.of(args, "prepare")
     options = parse_options(args.cfg_options)
@@ -168,6 +173,8 @@ def _cached(node: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from ..datasets.preparation import check_folder
+
     voice = Voice.of(args, "prepare")
     with voice.progress("reading") as progress:
         diagnosis = check_folder(args.root, args.bench, progress)
@@ -188,7 +195,7 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if diagnosis.findings else 0
 
 
-def _list(console: Console, findings: Sequence[Finding], count: int) -> None:
+def _list(console: Console, findings: "Sequence[Finding]", count: int) -> None:
     for finding in findings[:count]:
         console.print(f"  {shown(finding.path)}: {shown(finding.message)}", markup=False)
     if len(findings) > count:

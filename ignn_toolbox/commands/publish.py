@@ -3,9 +3,6 @@
 import argparse
 from pathlib import Path
 
-from ..evaluation import read_results
-from ..zoo.publish import publish
-
 HELP = """Put a trained checkpoint into a checkout's model zoo: the bare weights and a model card
 into ignn_toolbox/zoo/checkpoints (or, with --url, into a folder to upload), and an entry with
 SHA-256, parameters, training and measured results into the config's metafile.yml."""
@@ -45,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..evaluation import read_results
+    from ..zoo.publish import publish
+
     if args.checkpoint and not (args.data and args.terms):
         raise ValueError("name the training images (--data) and their terms of use (--terms)")
     command = args.command or f"ignn train {args.config} --data-root data"

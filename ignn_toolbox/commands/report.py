@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ..evaluation import DEFAULT_PROTOCOL, PROTOCOLS, read_results
 from ..text import shown
-from ..visualization.report import write_figure, write_report
 from ._progress import progress_bar
 
 HELP = "Write a static page that compares methods picture by picture, or a figure for a paper."
@@ -31,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..visualization.report import write_figure, write_report
+
     results = [read_results(path) for path in args.results]
     if (args.figure is None) != (args.box is None):
         raise ValueError("--figure and --box X,Y,W,H go together")

@@ -2,7 +2,6 @@
 
 import argparse
 
-from ..restore.target import Target
 from . import _pictures
 
 HELP = """Restore pictures at their own size: noise, JPEG artefacts, Bayer mosaics, as the model is
@@ -28,4 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Returns 0 when every picture was written or skipped as asked, else 1."""
-    return _pictures.run(args, "restore", Target())
+    from ..restore.target import Target
+    from . import _restoring
+
+    return _restoring.run(args, "restore", Target())

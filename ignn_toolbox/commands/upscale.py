@@ -2,8 +2,7 @@
 
 import argparse
 
-from ..restore.inferencer import DEFAULT_MODEL
-from ..restore.target import Target
+from ..zoo import DEFAULT_MODEL
 from . import _pictures
 
 HELP = """Super-resolve pictures: files, folders (walked, linked folders too), or one picture from
@@ -47,9 +46,12 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: The factor is one that few mean, and ``--any-factor`` does not say so.
     """
+    from ..restore.target import Target
+    from . import _restoring
+
     factor = args.factor
     if factor is not None and factor > 0 and not args.any_factor and not 1 <= factor <= _USUAL:
         raise ValueError(
             f"--factor {factor:g} is outside 1 to {_USUAL:g}; add --any-factor if meant"
         )
-    return _pictures.run(args, "upscale", Target(args.factor, args.width, args.height))
+    return _restoring.run(args, "upscale", Target(args.factor, args.width, args.height))

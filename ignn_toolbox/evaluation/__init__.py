@@ -1,10 +1,15 @@
 """Named metric protocols, per-image records and what is made of them."""
 
+from typing import TYPE_CHECKING
+
+from ..lazy import names_of
 from .folder import Evaluation, evaluate
-from .metrics import SRMetric
 from .protocols import DEFAULT_PROTOCOL, PROTOCOLS, luma, psnr, score, ssim, to_uint8
 from .records import Mean, means, write_csv
 from .results import Results, read_results, write_results
+
+if TYPE_CHECKING:
+    from .metrics import SRMetric
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -24,3 +29,5 @@ __all__ = [
     "write_csv",
     "write_results",
 ]
+
+__getattr__ = names_of(__name__, {"SRMetric": "metrics"})

@@ -7,9 +7,6 @@ from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
-import mmengine
-import torch
-
 from ..files import write_bytes
 from ..text import encoded
 from ..version import __version__
@@ -129,6 +126,9 @@ def read_results(path: str | Path) -> Results:
 
 
 def _versions() -> dict[str, str]:
+    import mmengine
+    import torch
+
     return {
         "ignn_toolbox": __version__,
         "torch": torch.__version__,

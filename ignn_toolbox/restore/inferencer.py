@@ -31,7 +31,7 @@ from ..models.restorers.internal_learning import parse_steps
 from ..models.spec import NetworkSpec
 from ..models.steps import Network
 from ..ops import imresize
-from ..zoo import zoo_models
+from ..zoo import DEFAULT_MODEL, zoo_models
 from ..zoo.loading import init_model
 from .forecast import Forecast
 from .memory import parse_memory
@@ -39,8 +39,6 @@ from .planner import TileMode
 from .purpose import as_mosaic, check_purpose
 from .runner import Progress, TiledRestorer, warn
 from .target import Target
-
-DEFAULT_MODEL = "edsr_tiny_x2"
 
 Restore = Callable[[Tensor], Tensor]
 Source = str | Path | np.ndarray | Tensor | Image.Image

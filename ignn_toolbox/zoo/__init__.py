@@ -1,9 +1,18 @@
 """Model index and import of foreign checkpoints."""
 
-from .index import ZooModel, bundled_configs, described_models, list_models, resolve, zoo_models
+from .index import (
+    DEFAULT_MODEL,
+    ZooModel,
+    bundled_configs,
+    described_models,
+    list_models,
+    resolve,
+    zoo_models,
+)
 from .paths import checkpoints_dir, configs_dir
 
 __all__ = [
+    "DEFAULT_MODEL",
     "ZooModel",
     "bundled_configs",
     "described_models",

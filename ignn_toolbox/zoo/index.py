@@ -20,6 +20,8 @@ from ..files import nearest, sha256
 from .download import cache_dir, fetch, file_name
 from .paths import checkpoints_dir, configs_dir
 
+DEFAULT_MODEL = "edsr_tiny_x2"
+
 
 @dataclass(frozen=True)
 class ZooModel:

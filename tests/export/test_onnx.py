@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from ignn_toolbox.apis import init_model
-from ignn_toolbox.commands.demo import pictures
 from ignn_toolbox.export import ExportError, export_onnx, onnx_parity
 from ignn_toolbox.export.onnx import TOLERANCE, onnx_session
 from ignn_toolbox.models import Network, NetworkSpec
 from ignn_toolbox.ops import Search, search
 from ignn_toolbox.registry import MODELS
+from ignn_toolbox.visualization.demo import pictures
 
 pytestmark = pytest.mark.extras
 
