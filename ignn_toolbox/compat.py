@@ -11,7 +11,7 @@ def restore_find_loader() -> None:
     mmengine 0.10 and mmcv 2 ask it once each whether mmcv has compiled operators.
     """
     if not hasattr(pkgutil, "find_loader"):
-        pkgutil.find_loader = _find_loader  # type: ignore[attr-defined]
+        setattr(pkgutil, "find_loader", _find_loader)  # noqa: B010 (types know no such name)
 
 
 def _find_loader(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -50,11 +51,12 @@ def file_metadata(model: str | Path, network: nn.Module, licence: str | None) ->
         network: The network.
         licence: Terms that the user gives.
     """
+    spec: Any = network.spec
     metadata = {
         "model": Path(model).stem,
         "network": type(network).__name__,
-        "scale": str(network.spec.scale),
-        "min_size": str(network.spec.min_size),
+        "scale": str(spec.scale),
+        "min_size": str(spec.min_size),
         "range": "RGB in [0, 1]; the output is to be clamped",
         "toolbox": f"ignn_toolbox {__version__}",
     }
