@@ -19,6 +19,8 @@ _SHOWN_ALONE = (
     "fuzz_checkpoints",
     "fuzz_pictures",
     "hostile_files",
+    "internal_learning",
+    "internal_speed",
     "ladder_recipes",
     "large_picture",
     "neighbor_gain",

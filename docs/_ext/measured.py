@@ -164,6 +164,14 @@ _EXPLAINED = {
         "records', a file outside of the folder named, an error that nobody foresaw. Command: "
         "`python benchmarks/fuzz_results.py --out benchmarks/results/fuzz_results.csv`."
     ),
+    "internal_learning": (
+        "Predicted and true gain in dB (y-float) of tuning a network on each picture. Command: "
+        "`python benchmarks/internal_learning.py edsr_tiny_x2 FOLDER --list NAMES`."
+    ),
+    "internal_speed": (
+        "A step of tuning beside a bare training step on a batch of that size, in turns, by "
+        "processor time. Command: `python benchmarks/tuning_speed.py edsr_tiny_x2`."
+    ),
     "hostile_files": (
         "Checkpoints that want to run code: files of each kind, how many were refused, and in how "
         "many anything ran. Command: "

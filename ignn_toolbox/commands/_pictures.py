@@ -20,6 +20,7 @@ INFERENCER = (
     "max_pixels",
     "value_range",
     "adapt",
+    "adapt_kernel",
     "keeps_size",
 )
 
@@ -65,6 +66,12 @@ def _add_model(parser: argparse.ArgumentParser, default_model: str | None) -> No
         const="fast",
         help="tune the network on each picture first, where that is predicted to gain: fast (the "
         "default), best, or a number of steps",
+    )
+    model.add_argument(
+        "--adapt-kernel",
+        metavar="KERNEL",
+        help="how pictures are supposed to have become small when the network is tuned: bicubic "
+        "(the default), gaussian:SIGMA, or a text file of the kernel",
     )
     model.add_argument("--amp", action="store_true", help="compute in bfloat16")
     model.add_argument("--compile", action="store_true", help="compile the network first")

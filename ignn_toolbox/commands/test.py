@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tune the network on each picture first: fast (the default), best, or steps",
     )
     parser.add_argument(
+        "--adapt-kernel",
+        metavar="KERNEL",
+        help="how pictures are supposed to have become small when the network is tuned: bicubic "
+        "(the default), gaussian:SIGMA, or a text file of the kernel",
+    )
+    parser.add_argument(
         "--name", help="name of the method in tables (default: the zoo's, else the config's)"
     )
     parser.add_argument(
@@ -77,7 +83,13 @@ def run(args: argparse.Namespace) -> int:
 
     options, name, folder = parse_options(args.cfg_options), args.name, args.out
     if args.adapt is not None:
-        options["model.adapt"] = {"type": "InternalLearning", "steps": parse_steps(args.adapt)}
+        options["model.adapt"] = {
+            "type": "InternalLearning",
+            "steps": parse_steps(args.adapt),
+            "kernel": args.adapt_kernel or "bicubic",
+        }
+    elif args.adapt_kernel is not None:
+        raise ValueError("--adapt-kernel belongs to --adapt")
     if is_checkpoint(args.config):
         stem = Path(args.config).stem
         config = config_to_test(args.config, options, data_root=args.data_root)

@@ -14,7 +14,8 @@ class SRDataSample(BaseDataElement):
         pred_img: Prediction (3, sH, sW), float RGB clamped to [0, 1].
 
     Metainfo: ``name`` (file stem), ``dataset_name``, ``scale``, ``lq_path``, ``gt_path`` (a path is
-    ``None`` where the image was made in memory); ``seconds`` where the model was timed.
+    ``None`` where the image was made in memory); ``seconds`` where the model was timed; ``tuned``
+    and ``predicted_gain`` where `InternalLearning` looked at the image.
     """
 
     gt_img: Tensor

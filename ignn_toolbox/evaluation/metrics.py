@@ -10,7 +10,7 @@ from mmengine.evaluator import BaseMetric
 from ..images import write_image
 from ..registry import METRICS
 from .protocols import DEFAULT_PROTOCOL, check_protocol, score, to_uint8
-from .records import means
+from .records import TUNING_FIELDS, means
 
 
 @METRICS.register_module()
@@ -65,6 +65,7 @@ class SRMetric(BaseMetric):
                 psnr, ssim = score(sr, gt, border, self.protocol)
             except ValueError as error:
                 raise ValueError(f"{sample['dataset_name']}/{sample['name']}: {error}") from error
+            tuning = {key: sample[key] for key in TUNING_FIELDS if key in sample}
             self.results.append(
                 {
                     "dataset": sample["dataset_name"],
@@ -76,6 +77,7 @@ class SRMetric(BaseMetric):
                     "ssim": ssim,
                     "seconds": sample.get("seconds"),
                 }
+                | tuning
             )
             if self.save_dir is not None:
                 folder = Path(self.save_dir) / sample["dataset_name"]

@@ -14,6 +14,7 @@ from ..files import write_bytes
 from ..text import csv_text, encoded
 
 PERCEPTUAL_FIELDS = ("lpips", "dists")  # present where those metrics were asked for
+TUNING_FIELDS = ("tuned", "predicted_gain")  # 0 or 1, dB; where `InternalLearning` was asked for
 FIELDS = ("dataset", "image", "height", "width", "protocol", "psnr", "ssim", "seconds")
 FIGURES = ("psnr", "ssim", "seconds", *PERCEPTUAL_FIELDS)
 
@@ -68,7 +69,8 @@ def means(records: Iterable[dict[str, Any]]) -> list[Mean]:
 
 def fields(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     """The keys that records have, in the order of columns."""
-    return FIELDS + tuple(key for key in PERCEPTUAL_FIELDS if any(key in r for r in records))
+    optional = PERCEPTUAL_FIELDS + TUNING_FIELDS
+    return FIELDS + tuple(key for key in optional if any(key in r for r in records))
 
 
 def write_csv(path: str | Path, records: Sequence[dict[str, Any]]) -> None:

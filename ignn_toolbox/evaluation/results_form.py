@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .records import PERCEPTUAL_FIELDS
+from .records import PERCEPTUAL_FIELDS, TUNING_FIELDS
 
 _LARGEST = 1e12  # of any figure
 _LARGEST_SCALE = 64
@@ -99,5 +99,5 @@ def _fault(place: str, value: Any, wanted: str) -> FormError:
 _SHARED = {"psnr": _ratio, "ssim": _number, "seconds": _may_lack}
 _SHARED |= dict.fromkeys(PERCEPTUAL_FIELDS, _may_lack)
 _RECORD = {"dataset": _name, "image": _name, "protocol": _name, "height": _count, "width": _count}
-_RECORD |= _SHARED
+_RECORD |= _SHARED | dict.fromkeys(TUNING_FIELDS, _may_lack)
 _MEAN = {"dataset": _name, "protocol": _name, "images": _count, **_SHARED}

@@ -69,10 +69,14 @@ class SRInferencer:
             default; results are in the same range. Others than floating-point ones have their own.
         adapt: Tune the network on each picture before restoring it, if that is predicted to gain:
             ``'fast'``, ``'best'``, a number of steps, or an `InternalLearning`.
+        adapt_kernel: How pictures are supposed to have become small when the network is tuned:
+            ``'bicubic'`` (the default), ``'gaussian:SIGMA'``, or the name of a text file.
         keeps_size: Refuse a network that enlarges (True), or one that does not (False).
 
     Attributes:
         progress: Called with (done, total) of a picture, after every tile or step.
+        tuning: Called with (done, total) of the steps in which the network is tuned; by default as
+            ``progress``.
         report: Called with messages about the picture that is being restored; warns by default.
         inform: Called with what is good to know: which network was taken and why, how long a large
             picture will take; does nothing by default.
@@ -95,14 +99,19 @@ class SRInferencer:
         max_pixels: int = MAX_PIXELS,
         value_range: tuple[float, float] | None = None,
         adapt: str | int | InternalLearning | None = None,
+        adapt_kernel: str | None = None,
         keeps_size: bool | None = None,
     ) -> None:
         self.device = _device(device)
         self.max_pixels = max_pixels
         self._range = value_range
         self._amp = amp
+        if adapt_kernel is not None and not isinstance(adapt, str | int):
+            raise ValueError(
+                "adapt_kernel (--adapt-kernel) belongs to adapt (--adapt) and its steps"
+            )
         if isinstance(adapt, str | int):
-            adapt = InternalLearning(parse_steps(adapt))
+            adapt = InternalLearning(parse_steps(adapt), kernel=adapt_kernel or "bicubic")
         self._adapt = adapt
         self._options = {"self_ensemble": self_ensemble, "compile": compile}
         self._tiling: dict[str, Any] = {
@@ -113,6 +122,7 @@ class SRInferencer:
             "passes": 8 if self_ensemble else 1,
         }
         self.progress: Progress = lambda done, total: None
+        self.tuning: Progress = lambda done, total: self.progress(done, total)
         self.report: Callable[[str], None] = warn
         self.inform: Callable[[str], None] = lambda text: None
         self._informed: set[str] = set()
@@ -294,7 +304,7 @@ class SRInferencer:
         if lq.shape[1] == 1:
             lq = lq.expand(-1, network.spec.channels[0], -1, -1)
         with torch.autocast(self.device.type, enabled=False):
-            tuned, made = self._adapt(network, lq, lambda done, total: self.progress(done, total))
+            tuned, made = self._adapt(network, lq, lambda done, total: self.tuning(done, total))
         self.report(str(made))
         return tuned
 

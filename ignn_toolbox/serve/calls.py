@@ -36,7 +36,8 @@ class Calls:
     Args:
         folder: Where uploads lie.
         kinds: What may be chosen as a model.
-        functions: Names by number; each takes a picture, and all but the first a model and a scale.
+        functions: Names by number; each takes a picture, all but the first a model and a scale, and
+            ``enlarge`` whether the network is tuned.
     """
 
     def __init__(self, folder: Path, kinds: Sequence[str], functions: Mapping[int, str]) -> None:
@@ -63,15 +64,18 @@ class Calls:
         return Refusal(422, fault) if fault else None
 
     def _fault(self, name: str, data: list[Any], event: Any) -> str | None:
-        wanted = 1 if name == self._functions[min(self._functions)] else 3
+        first = self._functions[min(self._functions)]
+        wanted = {first: 1, "enlarge": 4}.get(name, 3)
         if len(data) != wanted:
             return f"{name} takes {wanted} values, got {len(data)}"
         if data[0] is not None and not self._is_upload(data[0]):
             return "the picture must be a file that was uploaded before, and is not deleted yet"
-        if wanted == 3 and data[1] not in self._kinds:
+        if wanted > 1 and data[1] not in self._kinds:
             return f"no model {data[1]!r}; choose from {', '.join(self._kinds)}"
-        if wanted == 3 and (type(data[2]) is not int or data[2] not in SCALES):
+        if wanted > 1 and (type(data[2]) is not int or data[2] not in SCALES):
             return f"no scale {data[2]!r}; choose from {', '.join(map(str, SCALES))}"
+        if wanted == 4 and type(data[3]) is not bool:
+            return f"whether the network is tuned must be true or false, got {data[3]!r}"
         if name == "select" and not _is_place(event):
             return "the place must be a column and a row"
         return None

@@ -61,6 +61,11 @@ def build_page(studio: Studio) -> gr.Blocks:
                 scale = gr.Radio(
                     [(f"x{n}", n) for n in SCALES], value=2, label="Scale", elem_id="scale"
                 )
+                tune = gr.Checkbox(
+                    label="Tune the network on the picture first",
+                    info="Takes longer; pays where the picture repeats itself.",
+                    elem_id="tune",
+                )
                 start = gr.Button("Enlarge", variant="primary", elem_id="start")
                 summary = gr.Markdown(elem_id="summary")
                 download = gr.DownloadButton("Download PNG", visible=False, elem_id="download")
@@ -117,7 +122,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         )
         start.click(
             actions.enlarge,
-            [upload, kind, scale],
+            [upload, kind, scale, tune],
             [slider, summary, download],
             api_name="enlarge",
             show_progress_on=slider,
@@ -182,13 +187,18 @@ class _Actions:
             return [as_rgb(self.studio.open(path).pixels), *cleared]
 
     def enlarge(
-        self, path: str | None, kind: str, scale: int, progress: gr.Progress = _PROGRESS
+        self,
+        path: str | None,
+        kind: str,
+        scale: int,
+        tune: bool,
+        progress: gr.Progress = _PROGRESS,
     ) -> list[Any]:
         """Shows both enlargements and offers the model's for download."""
         with _told():
             progress(0, desc="reading the picture")
             result = self.studio.enlarge(
-                _given(path), kind, scale, lambda done: progress(done, desc="restoring")
+                _given(path), kind, scale, tune, lambda what, done: progress(done, desc=what)
             )
         offered = gr.DownloadButton(value=str(result.after), visible=True)
         return [(str(result.before), str(result.after)), result.summary, offered]

@@ -14,6 +14,7 @@ from ..images import Picture, TooLargeError, as_rgb, decode_picture, encode_pict
 from ..images.convert import to_array, to_tensor
 from ..ops import imresize
 from ..restore import SRInferencer
+from ..restore.runner import Progress
 from ..restore.target import Target
 from ..text import shown
 from ..visualization.figures import draw_query, save_figure
@@ -113,7 +114,7 @@ class Studio:
         if len(self.kinds) < len(models):
             raise ValueError(f"two of the models {', '.join(models)} have the same name")
         self._device = device
-        self._inferencers: dict[str, SRInferencer] = {}
+        self._inferencers: dict[tuple[str, bool], SRInferencer] = {}
         # One picture at a time: the page's queue sees to that, other callers may not.
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -153,7 +154,8 @@ class Studio:
         path: str | Path,
         kind: str,
         scale: int,
-        progress: Callable[[float], None] = lambda done: None,
+        tune: bool = False,
+        progress: Callable[[str, float], None] = lambda what, done: None,
     ) -> Enlarged:
         """Enlarges an uploaded picture.
 
@@ -161,7 +163,9 @@ class Studio:
             path: The uploaded file.
             kind: One of ``kinds``.
             scale: One of ``SCALES``.
-            progress: Called with the part that is done, 0 to 1.
+            tune: Whether the network is tuned on the picture first, see `InternalLearning`.
+            progress: Called with what is done, ``'tuning'`` or ``'restoring'``, and how much of it,
+                0 to 1.
 
         Raises:
             ValueError: As `open`; or the picture is too small for the network, or the page closes.
@@ -169,15 +173,20 @@ class Studio:
         name = self._nearest(kind, scale)
         picture = self.open(path)
 
-        def moved(done: int, total: int) -> None:
-            self._check_open()
-            progress(done / max(total, 1))
+        def moved(what: str) -> Progress:
+            def move(done: int, total: int) -> None:
+                self._check_open()
+                progress(what, done / max(total, 1))
 
+            return move
+
+        told: list[str] = []
         with self._lock:
             self._check_open()
             started = time.perf_counter()
-            inferencer = self._inferencer(name)
-            inferencer.progress = moved
+            inferencer = self._inferencer(name, tune)
+            inferencer.progress, inferencer.tuning = moved("restoring"), moved("tuning")
+            inferencer.report = told.append
             if inferencer.scale == 1:  # noise, artefacts: the size stays, whatever is chosen
                 scale = 1
             after = inferencer.restore_pixels(picture.pixels, Target(factor=scale))
@@ -185,12 +194,13 @@ class Studio:
         before = to_array(imresize(to_tensor(picture.pixels), size=after.shape[:2]), after.dtype)
         height, width = picture.pixels.shape[:2]
         text = f"{width}x{height} became {after.shape[1]}x{after.shape[0]} in {seconds:.1f} s."
+        text += "".join(f" {message[:1].upper()}{message[1:]}." for message in told)
         if inferencer.scale != scale:
             text += (
                 f" {kind} has no x{scale} network: its x{inferencer.scale} network and exact "
                 "bicubic did it together."
             )
-        stem = f"{Path(path).stem[:60]}_{kind}_x{scale}"
+        stem = f"{Path(path).stem[:60]}_{kind}{'_tuned' if tune else ''}_x{scale}"
         folder = self._new_folder()
         files = folder / f"{stem}_bicubic.png", folder / f"{stem}.png"
         for target, pixels in zip(files, (before, after), strict=True):
@@ -237,10 +247,12 @@ class Studio:
         names = self.kinds[kind]
         return next((name for name in names if name.endswith(f"_x{scale}")), names[0])
 
-    def _inferencer(self, name: str) -> SRInferencer:
-        if name not in self._inferencers:
-            self._inferencers[name] = SRInferencer(name, device=self._device, tile=_TILE)
-        return self._inferencers[name]
+    def _inferencer(self, name: str, tune: bool) -> SRInferencer:
+        if (name, tune) not in self._inferencers:
+            self._inferencers[name, tune] = SRInferencer(
+                name, device=self._device, tile=_TILE, adapt="fast" if tune else None
+            )
+        return self._inferencers[name, tune]
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))

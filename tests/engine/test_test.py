@@ -149,6 +149,25 @@ def test_the_command_prints_a_table(cli, config_file, data_root, weights, tmp_pa
     assert "absent.pth does not exist" in err
 
 
+def test_every_picture_says_what_became_of_tuning(
+    cli, config_file, data_root, weights, tmp_path
+) -> None:
+    words = ["test", config_file, weights, "--data-root", data_root, "--sets", "Set14"]
+    status, _, err = cli(*words, "--out", tmp_path / "tuned", "--adapt", "1")
+    assert status == 0, err
+    rows = list(csv.DictReader((tmp_path / "tuned/per_image.csv").open()))
+    assert {row["tuned"] for row in rows} <= {"0", "1"}
+    assert all(row["predicted_gain"] == "" or float(row["predicted_gain"]) for row in rows)
+    assert all(row["predicted_gain"] for row in rows if row["tuned"] == "1")
+    status, _, err = cli(*words, "--out", tmp_path / "plain")
+    assert status == 0, err
+    assert "tuned" not in (tmp_path / "plain/per_image.csv").read_text()
+    status, _, err = cli(*words, "--adapt-kernel", "gaussian:1.2")
+    assert (status, "--adapt-kernel belongs to --adapt" in err) == (1, True)
+    status, _, err = cli(*words, "--adapt", "--adapt-kernel", "gaussian:0")
+    assert (status, "gaussian:SIGMA" in err) == (1, True)
+
+
 def test_a_checkpoint_alone_is_scored(cli, data_root, weights, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     status, out, err = cli("test", weights, "--data-root", data_root / "bench" / "..")

@@ -60,6 +60,21 @@ def test_round_trip_loses_no_digit(tmp_path) -> None:
     json.loads(path.read_text(), parse_constant=pytest.fail)  # no NaN or Infinity in the file
 
 
+def test_what_became_of_tuning_is_kept(tmp_path) -> None:
+    records = [
+        record("a", 30.0, tuned=1, predicted_gain=0.31),
+        record("b", 31.0, tuned=0, predicted_gain=None),
+    ]
+    write_results(tmp_path, Results("tuned", 2, records))
+    assert [(row["tuned"], row["predicted_gain"]) for row in read_results(tmp_path).records] == [
+        (1, 0.31),
+        (0, None),
+    ]
+    header, *rows = (tmp_path / "per_image.csv").read_text().splitlines()
+    assert header.endswith("tuned,predicted_gain")
+    assert [row.split(",")[-2:] for row in rows] == [["1", "0.31"], ["0", ""]]
+
+
 def test_altered_file_is_refused(tmp_path) -> None:
     path = write_results(tmp_path, Results("net", 2, [record("a", 30.0), record("b", 31.0)]))
     content = json.loads(path.read_text())

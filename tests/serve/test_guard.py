@@ -97,7 +97,7 @@ def test_the_folder_is_called_by_another_name_in_both_directions(folder, cut):
     assert json.loads(answer)[1] == str(folder)[:-1], "the beginning of a name is no name"
     page.ask(f"/gradio_api/file={shown}")
     assert page.heard[-1][0] == f"/gradio_api/file={folder}/a/x.png"
-    data = {"data": [{"path": shown}, "ignn", 2]}
+    data = {"data": [{"path": shown}, "ignn", 2, False]}
     assert page.ask("/gradio_api/call/enlarge", json.dumps(data).encode())[0] == 200
     assert json.loads(page.heard[-1][1])["data"][0]["path"] == f"{folder}/a/x.png"
 
@@ -147,36 +147,41 @@ def test_requests_without_length_and_huge_ones_are_refused(folder):
     assert page.heard == []
 
 
-GOOD = [{"path": "{folder}/a/x.png"}, "ignn", 2]
+GOOD = [{"path": "{folder}/a/x.png"}, "ignn", 2, False]
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({}, None),
-        ({"data": [None, "edsr", 4]}, None),
-        ({"data": ["x", "ignn", 2]}, "uploaded before"),
-        ({"data": [{"path": "/etc/passwd"}, "ignn", 2]}, "uploaded before"),
-        ({"data": [{"path": "{folder}/../{folder}/a"}, "ignn", 2]}, "uploaded before"),
-        ({"data": [{"path": "{folder}/a/gone.png"}, "ignn", 2]}, "uploaded before"),
-        ({"data": [{"path": "a\0b"}, "ignn", 2]}, "uploaded before"),
-        ({"data": [{"path": "x" * 5000}, "ignn", 2]}, "uploaded before"),
-        ({"data": [{"path": 3}, "ignn", 2]}, "uploaded before"),
-        ({"data": [{"url": "http://127.0.0.1/x"}, "ignn", 2]}, "uploaded before"),
-        ({"data": [None, "nope", 2]}, "no model 'nope'; choose from ignn, edsr"),
-        ({"data": [None, ["ignn"], 2]}, "no model ['ignn']"),
-        ({"data": [None, "ignn", "2"]}, "no scale '2'; choose from 2, 3, 4"),
-        ({"data": [None, "ignn", True]}, "no scale True"),
-        ({"data": [None, "ignn", 2.0]}, "no scale 2.0"),
-        ({"data": [None, "ignn", 1e400]}, "no scale inf"),
-        ({"data": [None]}, "enlarge takes 3 values, got 1"),
+        ({"data": [None, "edsr", 4, False]}, None),
+        ({"data": ["x", "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"path": "/etc/passwd"}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"path": "{folder}/../{folder}/a"}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"path": "{folder}/a/gone.png"}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"path": "a\0b"}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"path": "x" * 5000}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"path": 3}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [{"url": "http://127.0.0.1/x"}, "ignn", 2, False]}, "uploaded before"),
+        ({"data": [None, "nope", 2, False]}, "no model 'nope'; choose from ignn, edsr"),
+        ({"data": [None, ["ignn"], 2, False]}, "no model ['ignn']"),
+        ({"data": [None, "ignn", "2", False]}, "no scale '2'; choose from 2, 3, 4"),
+        ({"data": [None, "ignn", True, False]}, "no scale True"),
+        ({"data": [None, "ignn", 2.0, False]}, "no scale 2.0"),
+        ({"data": [None, "ignn", 1e400, False]}, "no scale inf"),
+        ({"data": [None]}, "enlarge takes 4 values, got 1"),
+        ({"data": [None, "ignn", 2]}, "enlarge takes 4 values, got 3"),
+        ({"data": [None, "ignn", 2, 1]}, "tuned must be true or false, got 1"),
         ({"data": {"0": 1}}, "a list `data`"),
         ({"data": None}, "a list `data`"),
         ({"fn_index": 0, "data": [3]}, "uploaded before"),
         ({"fn_index": 0, "data": [None]}, None),
-        ({"fn_index": 3}, "a column and a row"),
-        ({"fn_index": 3, "event_data": {"index": [1, "a"], "value": None}}, "a column and a row"),
-        ({"fn_index": 3, "event_data": {"index": [1, 2], "value": None}}, None),
+        ({"fn_index": 3, "data": GOOD[:3]}, "a column and a row"),
+        (
+            {"fn_index": 3, "data": GOOD[:3], "event_data": {"index": [1, "a"], "value": None}},
+            "a column and a row",
+        ),
+        ({"fn_index": 3, "data": GOOD[:3], "event_data": {"index": [1, 2], "value": None}}, None),
         ({"fn_index": 2}, "no function 2"),
         ({"fn_index": [1]}, "no function [1]"),
         ({"fn_index": None}, "no function None"),

@@ -169,7 +169,9 @@ def test_programming_interface(served, photo, extra, tiny_checkpoint):
     client_module = extra("gradio_client")
     client = client_module.Client(served[0], verbose=False)
     upload = client_module.handle_file(str(photo))
-    (before, after), summary, download = client.predict(upload, "tiny_x2", 2, api_name="/enlarge")
+    (before, after), summary, download = client.predict(
+        upload, "tiny_x2", 2, False, api_name="/enlarge"
+    )
     assert "120x90 became 240x180" in summary
     (expected,) = SRInferencer(tiny_checkpoint)(photo)
     for path in (after, _value(download)):
@@ -178,7 +180,7 @@ def test_programming_interface(served, photo, extra, tiny_checkpoint):
         assert np.abs(np.asarray(image).astype(int) - expected).max() <= 1
     assert Image.open(before).size == (240, 180)
     with pytest.raises(Exception, match="no model 'x'; choose from tiny_x2, edsr_tiny_x2"):
-        client.predict(upload, "x", 2, api_name="/enlarge")
+        client.predict(upload, "x", 2, False, api_name="/enlarge")
 
 
 def _value(update):
@@ -239,7 +241,7 @@ def test_other_hosts_names_and_paths_of_this_one_are_not_known(served, photo):
         assert sys.prefix.encode() not in answer
     path = json.loads(_upload(address, "p.png", photo.read_bytes())[2])[0]
     file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    call = json.dumps({"data": [file, "edsr_tiny_x2", 2]}).encode()
+    call = json.dumps({"data": [file, "edsr_tiny_x2", 2, False]}).encode()
     kind = {"Content-Type": "application/json"}
     answer = _ask(address, "/gradio_api/call/enlarge", call, **kind)[2]
     _, _, told = _ask(address, f"/gradio_api/call/enlarge/{json.loads(answer)['event_id']}")
@@ -264,7 +266,11 @@ def test_bad_values_leave_no_trace_and_a_full_queue_is_left_quickly(tmp_path, ex
         assert _ask(address, "/gradio_api/queue/join", body, **kind)[0] == 422
     statuses = []
     for number in range(40):
-        call = {"fn_index": 1, "data": [file, "ignn_tiny_x2", 2], "session_hash": f"s{number}"}
+        call = {
+            "fn_index": 1,
+            "data": [file, "ignn_tiny_x2", 2, False],
+            "session_hash": f"s{number}",
+        }
         statuses.append(
             _ask(address, "/gradio_api/queue/join", json.dumps(call).encode(), **kind)[0]
         )

@@ -37,8 +37,8 @@ def test_all_shipped_kinds_are_offered(tmp_path):
 
 @pytest.mark.parametrize("scale", [2, 3])
 def test_result_is_the_inferencers_and_a_lossless_png(studio, photo, tiny_checkpoint, scale):
-    told: list[float] = []
-    result = studio.enlarge(photo, "tiny_x2", scale, told.append)
+    told: list[tuple[str, float]] = []
+    result = studio.enlarge(photo, "tiny_x2", scale, False, lambda *moved: told.append(moved))
     (expected,) = SRInferencer(tiny_checkpoint)(photo, factor=scale)
     written = Image.open(result.after)
     assert written.format == "PNG"
@@ -47,7 +47,28 @@ def test_result_is_the_inferencers_and_a_lossless_png(studio, photo, tiny_checkp
     assert before.size == written.size == (50 * scale, 40 * scale)
     assert "50x40 became" in result.summary
     assert ("exact bicubic" in result.summary) == (scale == 3)
-    assert all(0 <= done <= 1 for done in told)
+    assert all(what == "restoring" and 0 <= done <= 1 for what, done in told)
+
+
+def test_the_network_is_tuned_on_request(studio, tmp_path):
+    x = np.arange(80) + np.arange(64)[:, None]
+    waves = np.uint8(127.5 + 100 * np.sin(x))[:, :, None].repeat(3, 2)
+    Image.fromarray(waves).save(tmp_path / "waves.png")
+    Image.new("RGB", (40, 50)).save(tmp_path / "small.png")
+    told = []
+    result = studio.enlarge(
+        tmp_path / "small.png", "tiny_x2", 2, True, lambda *moved: told.append(moved)
+    )
+    assert "Not tuned: the picture is smaller than 48x48." in result.summary
+    assert result.after.name == "small_tiny_x2_tuned_x2.png"
+    assert {what for what, _ in told} == {"restoring"}
+
+    def stop(what, done):
+        assert what == "tuning"
+        studio.stop()
+
+    with pytest.raises(ValueError, match="The page is closing"):
+        studio.enlarge(tmp_path / "waves.png", "tiny_x2", 2, True, stop)
 
 
 def test_a_model_that_keeps_the_size_does_so_whatever_is_chosen(tmp_path, photo):

@@ -40,6 +40,20 @@ def test_report_holds_every_figure_and_picture(scored, tmp_path) -> None:
         assert 0 <= y <= 96 - height
 
 
+def test_what_became_of_tuning_is_told_for_every_picture(scored, tmp_path) -> None:
+    for record, gain in zip(scored[1].records, (0.5, 0.1, None), strict=True):
+        record |= {"tuned": int(gain == 0.5), "predicted_gain": gain}
+    write_report(scored, tmp_path / "report")
+    images = content(tmp_path / "report")["images"]
+    told = [image["scores"]["good"] for image in images]
+    assert [(scores["tuned"], scores["predicted_gain"]) for scores in told] == [
+        (1, 0.5),
+        (0, 0.1),
+        (0, None),
+    ]
+    assert all("tuned" not in image["scores"]["weak"] for image in images)
+
+
 def test_box_marks_where_methods_differ_most(scored, tmp_path) -> None:
     big = np.full((240, 320, 3), 100, np.uint8)
     for folder in ("Set3", "weak", "good"):

@@ -154,18 +154,22 @@ class Restorer(BaseModel):
         elif all("gt_img" in sample for sample in data_samples):
             self._check_scale(inputs, data_samples)
         started = time.perf_counter()
-        pred = self._restored(inputs).float().clamp(0, 1).cpu()
+        if self.adapt is None:
+            pred = self._super_resolve(inputs, self.network)
+        else:
+            adapted = zip(inputs.split(1), data_samples, strict=True)
+            pred = torch.cat([self._adapted(self.adapt, lq, sample) for lq, sample in adapted])
+        pred = pred.float().clamp(0, 1).cpu()
         seconds = (time.perf_counter() - started) / len(inputs)
         for sample, image in zip(data_samples, pred, strict=True):
             sample.pred_img = image
             sample.set_metainfo({"seconds": seconds})
         return data_samples
 
-    def _restored(self, inputs: Tensor) -> Tensor:
-        if self.adapt is None:
-            return self._super_resolve(inputs, self.network)
-        single = [(lq, self.adapt(self.network, lq)[0]) for lq in inputs.split(1)]
-        return torch.cat([self._super_resolve(lq, network) for lq, network in single])
+    def _adapted(self, adapt: InternalLearning, lq: Tensor, sample: SRDataSample) -> Tensor:
+        network, made = adapt(self.network, lq)
+        sample.set_metainfo({"tuned": int(not made.refused), "predicted_gain": made.predicted})
+        return self._super_resolve(lq, network)
 
     def _super_resolve(self, lq: Tensor, network: Network) -> Tensor:
         given: Given | None = None

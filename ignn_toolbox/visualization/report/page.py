@@ -14,6 +14,7 @@ from PIL import Image
 from ...datasets.parallel import run_all
 from ...evaluation import Results
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
+from ...evaluation.records import TUNING_FIELDS
 from ...files import write_bytes, write_whole
 from ...images import Picture, encode_picture, write_image
 from ...text import encoded
@@ -168,6 +169,7 @@ def _content(
                     key, {"width": record["width"], "height": record["height"], "scores": {}}
                 )
                 scores = {name: _number(record[name]) for name in ("psnr", "ssim")}
+                scores |= {name: record[name] for name in TUNING_FIELDS if name in record}
                 entry["scores"][item.model] = scores
     pictures = {(image["dataset"], image["image"]): image for image in images}
     return {

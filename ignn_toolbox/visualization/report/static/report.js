@@ -63,6 +63,21 @@
     }));
   }
 
+  // Of methods whose network was to be tuned on each image: whether it was, and what was predicted.
+  function tuningColumns(scoresOf) {
+    const asked = (method) => report.images.some((row) => "tuned" in scoresOf(row, method));
+    const number = (gain) => (Number.isFinite(gain) ? gain : -Infinity);
+    return report.methods.filter(asked).map((method) => ({
+      name: `${method} tuned (predicted gain)`,
+      value: (row) => number(scoresOf(row, method).predicted_gain),
+      show: (row) => {
+        const { tuned, predicted_gain: gain } = scoresOf(row, method);
+        if (tuned === undefined || tuned === null) return "\u2013";
+        return (tuned ? "yes" : "no") + (Number.isFinite(gain) ? ` (${gain.toFixed(2)})` : "");
+      },
+    }));
+  }
+
   function showMeans() {
     const sets = [...new Set(report.means.map((mean) => mean.dataset))];
     const of = (set, method) =>
@@ -102,6 +117,7 @@
         show: (row) => `${row.width}\u00d7${row.height}` },
       ...figureColumns("psnr", 2, of),
       ...figureColumns("ssim", 4, of),
+      ...tuningColumns(of),
     ];
     if (report.methods.length > 1) {
       const first = report.methods[0], last = report.methods[report.methods.length - 1];
