@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from ignn_toolbox.datasets import RestorationDataset, SampleIndex
+from ignn_toolbox.datasets import PairedImageDataset, RestorationDataset, SampleIndex
 from ignn_toolbox.datasets.degradations import (
     BayerMosaic,
     BicubicDown,
@@ -187,6 +187,16 @@ def test_degradations_follow_each_other(hr_dir) -> None:
     for step in steps[1:]:
         lq = step(lq, step.generator_of("a"))
     assert (data[0]["lq"] == lq).all()
+
+
+def test_files_that_were_degraded_before_are_pairs_like_others(hr_dir) -> None:
+    made = RestorationDataset(str(hr_dir), degradations=[BayerMosaic()])
+    for item in made:
+        write_image(hr_dir.parent / "mosaics" / f"{item['name']}.png", item["lq"])
+    files = PairedImageDataset(str(hr_dir), str(hr_dir.parent / "mosaics"))
+    for a, b in zip(made, files, strict=True):
+        assert (a["lq"] == b["lq"]).all()
+        assert (a["gt"] == b["gt"]).all()
 
 
 def test_a_cache_knows_the_degradations(hr_dir, tmp_path) -> None:
