@@ -5,7 +5,7 @@ from pathlib import Path
 
 HELP = "draw a patch's neighbours and their weights, feature maps, or how a picture repeats itself"
 EXAMPLES = """examples:
-  ignn inspect house.png --at 120,80                     # a query and its k neighbours (Figure 1)
+  ignn inspect house.png --at auto                       # a query and its k neighbours (Figure 1)
   ignn inspect house.png --at 120,80 --model ignn_tiny_x2 -o query.pdf
   ignn inspect house.png --at 120,80 --model csnln_x2 --checkpoint csnln_x2.pth  # its attentions
   ignn inspect house.png --features                      # around GraphAgg, AdaPN or not (Figure 5)
@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--at",
         metavar="X,Y",
-        help="draw what the patch at this pixel finds: neighbours, or attention's weights",
+        help="draw what the patch at this pixel finds: neighbours, or attention's weights; auto "
+        "takes one with structure that recurs",
     )
     what.add_argument("--features", action="store_true", help="draw the features around GraphAgg")
     what.add_argument("--recurrence", action="store_true", help="draw the recurrence map")
@@ -55,12 +56,17 @@ def _figure(args: argparse.Namespace, image):  # type: ignore[no-untyped-def]
     from ..evaluation.recurrence import recurrence_map
     from ..visualization import figures
     from ..visualization.attention import attended_from
-    from ..visualization.inspection import feature_maps, has_graph, look_up
+    from ..visualization.inspection import feature_maps, has_graph, look_up, telling_place
     from ..zoo.loading import init_model
 
     if args.recurrence:
         return figures.draw_recurrence(image, recurrence_map(image))
-    place = None if args.features else _pixel(args.at)
+    place = None
+    if args.at == "auto":
+        place = telling_place(image)
+        print(f"at {place[0]},{place[1]}")
+    elif not args.features:
+        place = _pixel(args.at)
     network = init_model(args.model, args.checkpoint).network
     if place is None:
         return figures.draw_features(feature_maps(network, image))
@@ -85,4 +91,4 @@ def _pixel(text: str) -> tuple[int, int]:
     try:
         return int(x), int(y)
     except ValueError:
-        raise ValueError(f"--at {text} must be X,Y, such as 120,80") from None
+        raise ValueError(f"--at {text} must be X,Y, such as 120,80, or auto") from None

@@ -13,6 +13,11 @@ from .sampler import IterationSampler
 
 _TRAINING = ("model", "train_dataloader", "train_cfg", "optim_wrapper")
 _BENCHMARKS = "the base ignn_toolbox::_base_/datasets/benchmarks.py"
+_PACKAGES = {  # of back ends, and how they are installed
+    "TensorboardVisBackend": ("tensorboard", "'ignn_toolbox[vis]'"),
+    "WandbVisBackend": ("wandb", "wandb"),
+    "MLflowVisBackend": ("mlflow", "mlflow"),
+}
 _LOOPS = {"train_cfg": IterationTrainLoop, "val_cfg": MultiValLoop, "test_cfg": MultiTestLoop}
 
 
@@ -92,10 +97,10 @@ def _check_validation(config: Config) -> None:
 def _check_backends(config: Config) -> None:
     backends = (config.get("visualizer") or {}).get("vis_backends") or []
     names = [find_type(item["type"], VISBACKENDS, "vis_backends").__name__ for item in backends]
-    if "TensorboardVisBackend" in names and importlib.util.find_spec("tensorboard") is None:
-        raise ValueError(
-            "TensorboardVisBackend needs the package tensorboard: pip install 'ignn_toolbox[vis]'"
-        )
+    for name in names:
+        package, command = _PACKAGES.get(name, ("", ""))
+        if package and importlib.util.find_spec(package) is None:
+            raise ValueError(f"{name} needs the package {package}: pip install {command}")
 
 
 def _schedule_points(schedulers: Any) -> Iterator[tuple[str, int]]:

@@ -34,7 +34,7 @@ def draw_query(query: Query) -> Figure:
     above, below = parts
     lr, searched = above.subplots(1, 2)
     colours = [_NEIGHBORS[rank % len(_NEIGHBORS)] for rank in range(count)]
-    _show(lr, query.image, "LR image: query and aggregated patches")
+    _show(lr, query.image, "the picture: query and aggregated patches")
     _show(searched, query.searched, "searched image: neighbours")
     for rank, colour in enumerate(colours):
         _outline(lr, query.taken[rank], colour)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..evaluation.recurrence import recurrence_map
 from ..images.convert import to_array, to_tensor
 from ..models.aggregators.graph_agg import GraphAgg, downsampled
 from ..models.aggregators.patch_aggregator import PatchAggregator
 from ..models.backbones.graph_agg_star import PatchAverage
+
+_AROUND = 7  # pixels a side in which edges may cross
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,34 @@ class Query:
     distances: list[float]
     image: np.ndarray
     searched: np.ndarray
+
+
+def telling_place(image: np.ndarray) -> tuple[int, int]:
+    """A pixel whose patch has structure that recurs at half the size: column and row.
+
+    Of all patches the one with most contrast for its distance to its nearest neighbours in the
+    picture reduced by 2 (`recurrence_map`), where edges cross rather than run straight.
+
+    Args:
+        image: ``(H, W, 3)``, uint8 RGB.
+
+    Raises:
+        ValueError: The picture is too small, or has one colour throughout.
+    """
+    grey = image.mean(axis=2)
+    rows, cols = np.gradient(grey)
+    products = (rows * rows, cols * cols, rows * cols)
+    yy, xx, xy = (cv2.blur(product, (_AROUND, _AROUND)) for product in products)
+    # the smaller eigenvalue of the structure tensor: contrast across the weaker direction
+    crossing = (yy + xx) / 2 - np.sqrt(((yy - xx) / 2) ** 2 + xy**2)
+    if crossing.max() <= 0:
+        raise ValueError("the picture has no place where edges cross; name one with --at X,Y")
+    distance = recurrence_map(image)
+    step = 2  # patches of the map lie so far apart, the first around pixel 1
+    height, width = distance.shape
+    contrast = np.sqrt(np.maximum(crossing[1::step, 1::step][:height, :width], 0))
+    row, col = np.unravel_index(np.argmax(contrast / (distance + 1)), contrast.shape)
+    return int(1 + step * col), int(1 + step * row)
 
 
 @torch.no_grad()

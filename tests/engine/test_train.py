@@ -4,6 +4,7 @@ import csv
 import errno
 import logging
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,7 @@ from mmengine.config import Config
 from mmengine.visualization import LocalVisBackend
 
 from ignn_toolbox.checkpoint import load_checkpoint
+from ignn_toolbox.engine import preflight
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.distributed import first_host, launch, slurm_environment
 from ignn_toolbox.engine.log import set_up
@@ -372,3 +374,21 @@ def test_a_compiled_network_trains_to_nearly_the_same_weights(train, tmp_path: P
     assert a.keys() == b.keys()
     for key in a:
         torch.testing.assert_close(a[key], b[key], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "package", "command"),
+    [
+        ("TensorboardVisBackend", "tensorboard", "'ignn_toolbox[vis]'"),
+        ("MLflowVisBackend", "mlflow", "mlflow"),
+        ("WandbVisBackend", "wandb", "wandb"),
+    ],
+)
+def test_a_back_end_without_its_package_is_named(
+    kind, package, command, config_file, monkeypatch
+) -> None:
+    config = load_config(config_file, {"visualizer.vis_backends": [{"type": kind}]})
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: None)
+    said = f"{kind} needs the package {package}: pip install {command}"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        preflight.check_training(config)
