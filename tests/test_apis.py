@@ -1,6 +1,9 @@
 """The public names and their arguments: a script written today must run tomorrow."""
 
+import doctest
 import inspect
+
+import pytest
 
 from ignn_toolbox import apis
 
@@ -53,3 +56,12 @@ def test_arguments_and_defaults():
     first = list(arguments(apis.evaluate).items())[:4]
     assert [name for name, _ in first] == ["sr_dir", "gt_dir", "scale", "protocol"]
     assert first[3][1] == "y-float"
+
+
+@pytest.mark.parametrize("name", apis.__all__)
+def test_the_example_of_each_works_as_printed(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    public = getattr(apis, name)
+    examples = doctest.DocTestFinder(recurse=False).find(public, name, globs={name: public})
+    assert [len(example.examples) > 0 for example in examples] == [True]
+    assert doctest.DocTestRunner().run(examples[0]).failed == 0

@@ -24,6 +24,10 @@ class Evaluation:
         images: One record an image: ``image`` (stem of the ground truth), ``psnr``, ``ssim``,
             ``dataset``, ``height``, ``width``, ``protocol``; figures unrounded.
         notes: What was changed to make images comparable, and names without a partner.
+
+    Examples:
+        >>> Evaluation({"psnr": 30.0, "ssim": 0.9}, []).mean["psnr"]
+        30.0
     """
 
     mean: dict[str, float]
@@ -55,6 +59,15 @@ def evaluate(
         FileNotFoundError: A folder does not exist.
         ValueError: No names fit, a result is missing, an image is unreadable, its size differs from
             the ground truth's by more than a modcrop or is no multiple of the scale.
+
+    Examples:
+        >>> import numpy as np
+        >>> from ignn_toolbox.images import write_image
+        >>> grey = np.full((32, 32, 3), 100, np.uint8)
+        >>> write_image("gt/a.png", grey)
+        >>> write_image("sr/a.png", grey + 1)
+        >>> round(evaluate("sr", "gt", scale=2, protocol="rgb").mean["psnr"], 2)
+        48.13
     """
     images, notes = score_folder(
         sr_dir, gt_dir, scale, [protocol], crop_border=crop_border, partial=partial

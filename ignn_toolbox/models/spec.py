@@ -100,6 +100,14 @@ class Given:
     Attributes:
         image_down: The searched image: the input downsampled by the graph's scale.
         graph: The patch graph.
+
+    Examples:
+        >>> import torch
+        >>> from ignn_toolbox.apis import init_model
+        >>> network, lq = init_model("ignn_tiny_x2").network, torch.rand(1, 3, 32, 32)
+        >>> graph = network.aggregator.build_graph(lq)
+        >>> torch.equal(network(lq, given=Given(graph=graph)), network(lq))
+        True
     """
 
     image_down: Tensor | None = None

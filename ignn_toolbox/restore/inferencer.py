@@ -81,6 +81,13 @@ class SRInferencer:
         inform: Called with what is good to know: which network was taken and why, how long a large
             picture will take; does nothing by default.
         used: Name of the network that restored the last picture.
+
+    Examples:
+        >>> import numpy as np
+        >>> inferencer = SRInferencer("edsr_tiny_x2", device="cpu")
+        >>> pictures = [np.zeros((20, 30, 3), np.uint8), np.zeros((15, 10), np.uint8)]
+        >>> [sr.shape for sr in inferencer(pictures)]
+        [(40, 60, 3), (30, 20)]
     """
 
     def __init__(
@@ -372,6 +379,11 @@ def upscale(
     Raises:
         TypeError: Options for an `SRInferencer` that is there already, or no picture.
         ValueError: As `SRInferencer`; or several pictures.
+
+    Examples:
+        >>> from PIL import Image
+        >>> upscale(Image.new("RGB", (30, 20)), factor=3, as_pil=True, device="cpu").size
+        (90, 60)
     """
     if isinstance(model, SRInferencer) and options:
         raise TypeError(f"{', '.join(options)}: say it where the SRInferencer is made")
@@ -405,6 +417,11 @@ def restore(
     Raises:
         TypeError: As in `upscale`.
         ValueError: As in `upscale`; or the model enlarges.
+
+    Examples:
+        >>> from PIL import Image
+        >>> restore(Image.new("RGB", (30, 20)), "denoise_tiny", as_pil=True, device="cpu").size
+        (30, 20)
     """
     if isinstance(model, SRInferencer):
         check_purpose(NetworkSpec(model.scale), "this SRInferencer", keeps_size=True)

@@ -86,6 +86,16 @@ def import_checkpoint(
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, unsafe, or of no known kind, or an argument means nothing
             to it.
+
+    Examples:
+        >>> import torch
+        >>> weights = {"input.weight": torch.zeros(8, 1, 3, 3)}  # as VDSR's are named elsewhere
+        >>> weights["residual_layer.0.conv.weight"] = torch.zeros(8, 8, 3, 3)
+        >>> weights["output.weight"] = torch.zeros(1, 8, 3, 3)
+        >>> torch.save(weights, "vdsr.pth")
+        >>> network = import_checkpoint("vdsr.pth", scale=2)
+        >>> type(network).__name__, network.spec.colour
+        ('VDSR', 'luma')
     """
     options = Options(
         window=window,

@@ -134,6 +134,10 @@ def list_models(pattern: str = "*") -> list[str]:
 
     Args:
         pattern: Such as ``ignn*``.
+
+    Examples:
+        >>> list_models("edsr_tiny_x[23]")
+        ['edsr_tiny_x2', 'edsr_tiny_x3']
     """
     return sorted(fnmatch.filter(zoo_models(), pattern))
 

@@ -41,6 +41,12 @@ def init_model(
     Raises:
         FileNotFoundError: No such model, config or checkpoint; nearest names are given.
         ValueError: The config is faulty, or the checkpoint is damaged or does not fit the model.
+
+    Examples:
+        >>> import torch
+        >>> network = init_model("edsr_tiny_x2").network
+        >>> network(torch.rand(1, 3, 20, 30)).shape
+        torch.Size([1, 3, 40, 60])
     """
     return load_model(config_or_name, checkpoint).restorer.to(device).eval()
 
