@@ -8,7 +8,6 @@ it. Exits with 1 when that is not so.
     python benchmarks/fuzz_checkpoints.py --out benchmarks/results/fuzz_checkpoints.csv
 """
 
-import argparse
 import contextlib
 import copy
 import io
@@ -17,7 +16,6 @@ import random
 import resource
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections import Counter
@@ -261,22 +259,7 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**10
 
 
-def main() -> int:
-    from frame.table import write_table
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=1, help="files of each kind")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="CSV file")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = fuzz(Path(folder).resolve(), args.rounds, args.seed)
-    for row in rows:
-        print(row)
-    if args.out:
-        write_table(args.out, rows)
-    return int(any(row["wrong"] for row in rows))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from frame.fuzzing import run_fuzz
+
+    sys.exit(run_fuzz(__doc__.splitlines()[0], fuzz, 1, "files of each kind"))

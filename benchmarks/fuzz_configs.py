@@ -9,7 +9,6 @@ with 1 when that is not so.
     python benchmarks/fuzz_configs.py --cases 320 --out benchmarks/results/fuzz_configs.csv
 """
 
-import argparse
 import contextlib
 import copy
 import io
@@ -18,7 +17,6 @@ import os
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -354,32 +352,21 @@ def _files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()} | set(Path.cwd().iterdir())
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=320)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="CSV file")
-    args = parser.parse_args()
+def fuzz_with_drawn_data(folder: Path, cases: int, seed: int) -> list[dict[str, str | int]]:
+    """As `fuzz`, of pictures drawn here; works in the folder, where a config may lead."""
     from frame.drawn import draw_data
 
-    torch.set_num_threads(1)
+    draw_data(folder / "data", images=2, size=96)
+    (folder / "cases").mkdir()
     here = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        draw_data(Path(folder, "data"), images=2, size=96)
-        Path(folder, "cases").mkdir()
-        os.chdir(folder)
-        try:
-            rows = fuzz(Path(folder, "cases"), Path(folder, "data"), args.cases, args.seed)
-        finally:
-            os.chdir(here)
-    for row in rows:
-        print(row)
-    if args.out:
-        from frame.table import write_table
-
-        write_table(args.out, rows)
-    return int(any(row["wrong"] for row in rows))
+    os.chdir(folder)
+    try:
+        return fuzz(folder / "cases", folder / "data", cases, seed)
+    finally:
+        os.chdir(here)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from frame.fuzzing import run_fuzz
+
+    sys.exit(run_fuzz(__doc__.splitlines()[0], fuzz_with_drawn_data, 320))

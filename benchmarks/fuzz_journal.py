@@ -9,7 +9,6 @@ when that is not so.
     python benchmarks/fuzz_journal.py --cases 150 --out benchmarks/results/fuzz_journal.csv
 """
 
-import argparse
 import contextlib
 import io
 import json
@@ -17,7 +16,6 @@ import os
 import random
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -229,22 +227,7 @@ def _pixels(path: Path) -> np.ndarray | None:
     return np.asarray(Image.open(path)) if path.exists() else None
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=150)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="CSV file")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = fuzz(Path(folder), args.cases, args.seed)
-    for row in rows:
-        print(row)
-    if args.out:
-        from frame.table import write_table
-
-        write_table(args.out, rows)
-    return int(any(row["wrong"] for row in rows))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from frame.fuzzing import run_fuzz
+
+    sys.exit(run_fuzz(__doc__.splitlines()[0], fuzz, 150))

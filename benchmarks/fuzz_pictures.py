@@ -10,7 +10,6 @@ its own, take long, or take much memory. Exits with 1 when that is not so.
     python benchmarks/fuzz_pictures.py --cases 2000 --out benchmarks/results/fuzz_pictures.csv
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -401,22 +400,7 @@ def _change_segment(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="CSV file")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = fuzz(Path(folder), args.cases, args.seed)
-    for row in rows:
-        print(row)
-    if args.out:
-        from frame.table import write_table
-
-        write_table(args.out, rows)
-    return int(any(row["wrong"] for row in rows))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from frame.fuzzing import run_fuzz
+
+    sys.exit(run_fuzz(__doc__.splitlines()[0], fuzz, 2000))

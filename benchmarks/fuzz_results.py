@@ -8,7 +8,6 @@ is not so.
     python benchmarks/fuzz_results.py --out benchmarks/results/fuzz_results.csv
 """
 
-import argparse
 import contextlib
 import io
 import json
@@ -16,7 +15,6 @@ import os
 import random
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -229,22 +227,7 @@ def _run(words: tuple[str, ...]) -> tuple[int, str]:
     return status, said.getvalue()
 
 
-def main() -> int:
-    from frame.table import write_table
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="CSV file")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = fuzz(Path(folder).resolve(), args.cases, args.seed)
-    for row in rows:
-        print(row)
-    if args.out:
-        write_table(args.out, rows)
-    return int(any(row["wrong"] for row in rows))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    from frame.fuzzing import run_fuzz
+
+    sys.exit(run_fuzz(__doc__.splitlines()[0], fuzz, 64))
