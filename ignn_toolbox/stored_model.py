@@ -20,7 +20,9 @@ from .registry import MODELS, SCOPE
 from .weights import load_weights, misfits, own_weights
 
 _DEEPEST = 16
-_LARGEST = 2**36  # of a whole number; a memory budget in bytes is the largest that is meant
+_LARGEST = 2**20  # of a whole number
+_MOST_MEMORY = 2**40  # of a budget in bytes
+_LEFT_OUT = ("init_cfg", "adapt")  # where a training began, and how pictures are restored
 _MOST_VALUES = 2_000
 _LONGEST = 200  # of a text
 _SPARE_PARTS = 256
@@ -30,8 +32,9 @@ _SPARE_ELEMENTS = 2**20
 def stored_config(content: Mapping[str, Any], source: str) -> dict[str, Any]:
     """Return the model's config in a checkpoint, in plain values.
 
-    Where a training started (``init_cfg``) is left out: all weights come with the file. Of a path
-    only the file's name is kept.
+    Where a training started (``init_cfg``) is left out: all weights come with the file; so is
+    ``adapt``: how a picture is restored is for the user to say. Of a path only the file's name is
+    kept.
 
     Args:
         content: What `load_checkpoint` returned.
@@ -57,8 +60,8 @@ def stored_config(content: Mapping[str, Any], source: str) -> dict[str, Any]:
 def config_to_store(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a model's config as a checkpoint is to carry it: registered names, plain values.
 
-    ``init_cfg`` is left out, and of a path only the file's name is kept: where a training started
-    is a path of one machine.
+    ``init_cfg`` and ``adapt`` are left out, see `stored_config`, and of a path only the file's name
+    is kept: where a training started is a path of one machine.
     """
     return _stored(config)
 
@@ -132,7 +135,8 @@ class _Reader:
             return [self.read(v, f"{place}[{i}]", depth + 1) for i, v in enumerate(node)]
         if node is None or isinstance(node, bool):
             return node
-        if isinstance(node, int) and abs(node) <= _LARGEST:
+        most = _MOST_MEMORY if place.endswith(".memory") else _LARGEST
+        if isinstance(node, int) and abs(node) <= most:
             return node
         if isinstance(node, float) and math.isfinite(node):
             return node
@@ -151,7 +155,7 @@ class _Reader:
         return {
             key: self.read(value, f"{place}.{key}", depth + 1)
             for key, value in node.items()
-            if key != "init_cfg"
+            if key not in _LEFT_OUT
         }
 
     def _check_type(self, name: Any, place: str) -> None:
@@ -176,7 +180,7 @@ def _stored(node: Any) -> Any:
         return {
             str(key): _registered_name(value) if key == "type" else _stored(value)
             for key, value in node.items()
-            if key not in ("init_cfg", "_scope_")
+            if key not in (*_LEFT_OUT, "_scope_")
         }
     if isinstance(node, list | tuple):
         return [_stored(value) for value in node]

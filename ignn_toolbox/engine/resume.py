@@ -33,7 +33,7 @@ _INDIFFERENT = frozenset(
 )
 _MISSING = "(not set)"
 _LONGEST = 200
-_MOST_VALUES = 100_000  # of a training's config
+_MOST_VALUES, _DEEPEST = 100_000, 50  # of a training's config
 
 
 def check_same_run(meta: Mapping[str, Any], runner: Any, name: str) -> None:
@@ -117,7 +117,7 @@ def _restart_schedules(runner: Any, schedulers: list[Any], fresh: list[dict[str,
     for group, settings in zip(optimizer.param_groups, fresh, strict=True):
         group.update(settings)
     for scheduler in schedulers:
-        for _ in range(runner.iter):
+        for _ in range(min(runner.iter, runner.max_iters)):  # the first came out of a file
             scheduler.step()
     rate = optimizer.param_groups[0]["lr"]
     runner.logger.info(
@@ -155,13 +155,14 @@ def _training_config(meta: Mapping[str, Any]) -> dict[str, Any]:
     config = meta.get("training_config")
     if not isinstance(config, Mapping):
         return {}
-    values, waiting = 0, [config]
+    values, waiting = 0, [(config, 0)]
     while waiting:
-        node = waiting.pop()
+        node, depth = waiting.pop()
         if isinstance(node, Mapping | list | tuple):
             values += len(node)
-            waiting.extend(node.values() if isinstance(node, Mapping) else node)
-        if values > _MOST_VALUES:
+            inside = node.values() if isinstance(node, Mapping) else node
+            waiting.extend((value, depth + 1) for value in inside)
+        if values > _MOST_VALUES or depth > _DEEPEST:
             raise CheckpointError("the checkpoint's training_config is nested without end")
     return plain(config)
 

@@ -119,13 +119,14 @@ class PatchGraph:
                 PatchGrid(**content["key_grid"]),
                 content["scale"],
             )
+            index, distance = graph.index, graph.distance
+            if index.dtype != torch.int64 or distance.isnan().any() or not graph.scale >= 1:
+                raise ValueError("its indices, distances or scale are none")
+            within = 0 <= int(index.min()) <= int(index.max()) < len(graph.key_grid)
+            if index.shape != distance.shape or not within:
+                raise ValueError("it names patches that are not there")
         except FileNotFoundError:
             raise
         except Exception as error:  # whatever a stranger's values lead to
             raise ValueError(f"{path} is not a saved PatchGraph: {error}") from error
-        within = 0 <= int(graph.index.min()) <= int(graph.index.max()) < len(graph.key_grid)
-        if graph.index.shape != graph.distance.shape or not within:
-            raise ValueError(
-                f"{path} is not a saved PatchGraph: it names patches that are not there"
-            )
         return graph

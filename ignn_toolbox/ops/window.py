@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,9 +71,9 @@ class Search:
     @property
     def smallest_image(self) -> int:
         """Side of the smallest square image that has as many key patches as are needed."""
-        side = self.patch_size
-        while len(PatchGrid(side, side, self.patch_size, self.stride)) < self.needed:
-            side += 1
+        along = math.isqrt(self.needed - 1) + 1  # patches, rounded up
+        # The last patch may end in rows of zeros, up to one less than the stride.
+        side = max(self.patch_size + (along - 1) * self.stride - (self.stride - 1), self.patch_size)
         return side * self.scale
 
     def grid(self, height: int, width: int) -> PatchGrid:

@@ -47,6 +47,36 @@ def test_other_checkpoint_is_no_graph(tmp_path):
         PatchGraph.load(tmp_path / "none.pt")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"index": torch.zeros(1, 4, 4, 2)},
+        {"index": torch.zeros(0, 4, 4, 2, dtype=torch.int64)},
+        {"index": torch.full((1, 4, 4, 2), -1)},
+        {"index": torch.full((1, 4, 4, 2), 10**9)},
+        {"distance": torch.full((1, 4, 4, 2), float("nan"))},
+        {"distance": None},
+        {"scale": "2"},
+        {"scale": 0},
+        {"query_grid": {"height": 10**9, "width": 10**9}},
+        {"key_grid": {"height": 4, "width": 4, "size": 0}},
+    ],
+    ids=str,
+)
+def test_a_strangers_values_are_no_graph(change, tmp_path):
+    graph = PatchGraph(
+        torch.zeros(1, 4, 4, 2, dtype=torch.int64),
+        torch.zeros(1, 4, 4, 2),
+        PatchGrid(8, 8),
+        PatchGrid(4, 4),
+        2,
+    )
+    graph.save(tmp_path / "graph.pt")
+    torch.save(torch.load(tmp_path / "graph.pt") | change, tmp_path / "bad.pt")
+    with pytest.raises(ValueError, match=r"bad\.pt is not a saved PatchGraph"):
+        PatchGraph.load(tmp_path / "bad.pt")
+
+
 def test_failed_save_leaves_nothing(tmp_path):
     graph, *_ = image_graph()
     (tmp_path / "file").touch()

@@ -21,6 +21,7 @@ from ..steps import Network, Part
 from .base import DIV2K_MEAN
 from .projection import activated, check_scale, enlarging, initialise, reducing, scale_of
 
+_MOST_STEPS = 64  # they share their weights: no file's size bounds them
 _SLOPE = 0.2
 
 
@@ -129,8 +130,11 @@ class SRFBN(Network):
     ) -> None:
         super().__init__(init_cfg)
         check_scale("SRFBN", scale, (2, 3, 4, 8))
-        if num_steps < 1 or num_groups < 2:
-            raise ValueError(f"num_steps={num_steps} must be 1, num_groups={num_groups} 2 at least")
+        if not 1 <= num_steps <= _MOST_STEPS or num_groups < 2:
+            raise ValueError(
+                f"num_steps={num_steps} must lie in 1..{_MOST_STEPS}, and num_groups={num_groups} "
+                "be 2 at least"
+            )
         self.num_steps = num_steps
         self.spec = NetworkSpec(scale, outputs=(scale,) * num_steps, chop=Chop(10, 100_000))
         self.stem = activated(nn.Conv2d(3, 4 * channels, 3, padding=1), _SLOPE)
