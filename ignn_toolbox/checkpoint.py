@@ -12,6 +12,7 @@ import pickle
 import re
 import shutil
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,11 @@ except ImportError:  # numpy 1.x
 _MEMBER = b"PK\3\4"  # what an archive begins with
 _END = struct.Struct("<4s4H2LH")
 _IN_64_BITS = 2**32 - 1  # stands for an offset that is written elsewhere in the file
+_KINDS = {
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+    *(torch.complex64, torch.complex128),
+}
 _SHARED = 16  # how many tensors may lie in the same bytes, on average
 
 
@@ -146,6 +152,8 @@ def _load_torch(path: Path, map_location: Any) -> Any:
     with path.open("rb") as file:
         if file.read(4) == _MEMBER:
             _check_archive(path)
+    if tarfile.is_tarfile(path):
+        raise CheckpointError(f"{path} was refused: PyTorch's format before 0.1.10 can run code")
     with torch.serialization.safe_globals(_safe_globals()):
         return torch.load(path, map_location=map_location, weights_only=True)
 
@@ -168,6 +176,8 @@ def _check_archive(path: Path) -> None:
     *_, said, _ = _END.unpack(end)
     if said != begin and not said == _IN_64_BITS <= begin:
         raise CheckpointError(f"{path} was refused: it holds a second archive")
+    if len({member.filename for member in members}) < len(members):
+        raise CheckpointError(f"{path} was refused: it holds two members of one name")
     for member in members:
         if member.compress_type != zipfile.ZIP_STORED:
             raise CheckpointError(
@@ -188,10 +198,10 @@ def _check_tensors(content: Any, path: Path) -> None:
     while waiting:
         node = waiting.pop()
         if isinstance(node, torch.Tensor):
-            if node.layout is not torch.strided or node.is_quantized or node.is_meta:
+            if not _is_plain(node):
                 raise CheckpointError(
-                    f"{path} was refused: it holds a tensor that is sparse, quantised or empty of "
-                    "memory; only plain ones are read"
+                    f"{path} was refused: it holds a tensor that is sparse, nested, quantised, "
+                    f"empty of memory or of an odd kind ({node.dtype}); only plain ones are read"
                 )
             bytes_ = node.numel() * node.element_size()
             told += bytes_
@@ -203,6 +213,11 @@ def _check_tensors(content: Any, path: Path) -> None:
         elif isinstance(node, Mapping | list | tuple) and id(node) not in seen:
             seen.add(id(node))
             waiting.extend(node.values() if isinstance(node, Mapping) else node)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    strange = tensor.is_nested or tensor.is_quantized or tensor.is_meta
+    return not strange and tensor.layout is torch.strided and tensor.dtype in _KINDS
 
 
 def _load_safetensors(path: Path, map_location: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ this process and nothing else, and nothing is allocated that the file's own tens
 
 import math
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ def stored_metrics(content: Mapping[str, Any]) -> dict[str, float]:
         name: float(value)
         for name, value in list(metrics.items())[:_SPARE_PARTS]
         if isinstance(name, str) and len(name) <= _LONGEST and name.isprintable()
-        if isinstance(value, int | float) and math.isfinite(value)
+        if isinstance(value, int | float) and abs(value) <= sys.float_info.max
     }
 
 

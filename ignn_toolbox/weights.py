@@ -7,7 +7,7 @@ import torch
 
 from .checkpoint import CheckpointError
 
-_LISTED = 8
+_LISTED, _LONGEST = 8, 200
 
 
 def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], source: str) -> None:
@@ -42,8 +42,9 @@ def check_finite(tensors: Mapping[str, torch.Tensor], source: str) -> None:
         count = int((~torch.isfinite(value)).sum())
         others = f" and {len(bad) - 1} more tensors" if len(bad) > 1 else ""
         raise CheckpointError(
-            f"{source}: {ascii(bad[0])[1:-1]} holds values that are not finite ({count} of "
-            f"{value.numel()}){others}; no result can come of it, take an earlier checkpoint"
+            f"{source}: {ascii(bad[0])[1:-1][:_LONGEST]} holds values that are not finite "
+            f"({count} of {value.numel()}){others}; no result can come of it, take an earlier "
+            "checkpoint"
         )
 
 
@@ -90,7 +91,7 @@ def misfits(
         source: The file's name, for the message.
     """
     faults = [f"missing {key} {tuple(own[key].shape)}" for key in own if key not in weights]
-    faults += [f"left over {ascii(key)[1:-1]}" for key in weights if key not in own]
+    faults += [f"left over {ascii(key)[1:-1][:_LONGEST]}" for key in weights if key not in own]
     both = [(key, weights[key], own[key]) for key in own if key in weights]
     faults += [
         f"{key} is {tuple(theirs.shape)}, the model has {tuple(ours.shape)}"

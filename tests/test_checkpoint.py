@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import io
 import os
 import pickle
 import re
@@ -10,6 +11,8 @@ import runpy
 import shutil
 import struct
 import sys
+import tarfile
+import warnings
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -204,6 +207,25 @@ def test_one_member_under_many_names_is_refused(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "y.pth")
 
 
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Which of them counts is for whoever reads: what was looked at need not be what is loaded."""
+    torch.save({"state_dict": {"w": torch.zeros(3)}}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth", "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("x/data.pkl", pickle.dumps({"state_dict": {}}))
+    with pytest.raises(CheckpointError, match=r"x\.pth was refused: it holds two members"):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+def test_pytorchs_first_format_is_refused_in_our_words(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.pth", "w") as archive:
+        for name in ("sys_info", "pickle", "storages", "tensors"):
+            archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(CheckpointError, match="can run code") as caught:
+        load_checkpoint(tmp_path / "x.pth")
+    assert "weights_only" not in str(caught.value)
+
+
 def test_an_archive_behind_the_archive_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"w": torch.zeros(3)}}, tmp_path / "x.pth")
     data = (tmp_path / "x.pth").read_bytes()
@@ -258,8 +280,10 @@ def test_tied_weights_load(tmp_path: Path) -> None:
         torch.eye(3).to_sparse_csr(),
         torch.quantize_per_tensor(torch.eye(3), 0.1, 0, torch.qint8),
         torch.empty(3, device="meta"),
+        torch.eye(3).to(torch.float8_e4m3fn),
+        torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)]),
     ],
-    ids=["sparse", "compressed", "quantised", "meta"],
+    ids=["sparse", "compressed", "quantised", "meta", "8 bits", "nested"],
 )
 @pytest.mark.filterwarnings("ignore")
 def test_tensors_that_no_network_has_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:

@@ -297,6 +297,7 @@ def test_figures_that_are_carried_on_are_figures(tiny_checkpoint, cli, tmp_path)
         "text": "$(touch MARK)",
         "\x1b[2J": 1.0,
         "nested": {"type": "os.system"},
+        "huge": 10**400,
     }
     save_checkpoint(content, tmp_path / "x.pth")
     assert cli("export", tmp_path / "x.pth", "--safetensors", tmp_path / "y.safetensors")[0] == 0

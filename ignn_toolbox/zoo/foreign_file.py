@@ -10,6 +10,7 @@ from ..checkpoint import CheckpointError
 from ..weights import bare_name
 
 _DEEPEST = 3  # dictionaries in dictionaries
+_LONGEST = 200  # of a name in a message
 _MOST = 16  # places that are looked at
 # Wrappers by name, the one that is meant first: an average of the weights before the weights.
 _WRAPPERS = (
@@ -39,8 +40,10 @@ class Tensors:
     state: dict[str, Tensor]
 
     def __str__(self) -> str:
-        place = f"its `{ascii(self.place)[1:-1]}`" if self.place else "it"
-        prefix = f" (without the prefix `{ascii(self.prefix)[1:-1]}`)" if self.prefix else ""
+        place = f"its `{ascii(self.place)[1:-1][:_LONGEST]}`" if self.place else "it"
+        prefix = (
+            f" (without the prefix `{ascii(self.prefix)[1:-1][:_LONGEST]}`)" if self.prefix else ""
+        )
         return place + prefix
 
 
@@ -81,7 +84,9 @@ def _without_wrapper(place: str, state: dict[str, Tensor], path: str, prefix: st
     for name, value in state.items():
         own = bare_name(name)
         if own in bare:
-            raise CheckpointError(f"{path} holds {ascii(own)[1:-1]} twice, with and without prefix")
+            raise CheckpointError(
+                f"{path} holds {ascii(own)[1:-1][:_LONGEST]} twice, with and without prefix"
+            )
         bare[own] = value
     first = next(iter(state))
     own = bare_name(first)

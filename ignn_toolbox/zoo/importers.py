@@ -204,7 +204,7 @@ def _unknown(path: str | Path, places: list[Tensors], kinds: list[Foreign]) -> C
         ),
         key=lambda found: found[0],
     )
-    found = ", ".join(ascii(name)[1:-1] for name in list(place.state)[:6])
+    found = ", ".join(ascii(name)[1:-1][:200] for name in list(place.state)[:6])
     hint = f"; nearest is {nearest.kind}" if likeness else ""
     return CheckpointError(
         f"{path} is of no known kind. Looked for {looked_for}; found in {place} {found} ...{hint}"
