@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -173,6 +174,8 @@ def _other_tensor(content: Content, rng: random.Random) -> None:
         lambda: value.to("meta"),
         lambda: value.to(torch.complex64),
         lambda: value.to(torch.int8),
+        lambda: value.to(torch.float8_e4m3fn),
+        lambda: torch.nested.nested_tensor([value.flatten()[:2], value.flatten()[:1]]),
         lambda: value.bool(),
     )
     weights[name] = rng.choice(made)()
@@ -238,6 +241,24 @@ def _overlapping(content: Content, path: Path, rng: random.Random) -> Path:
             again.filename = again.orig_filename = f"x/data/{number + 900}"
             new.filelist.append(again)
             new.NameToInfo[again.filename] = again
+    return path
+
+
+def _twice(content: Content, path: Path, rng: random.Random) -> Path:
+    torch.save(content, path)
+    name = f"{path.stem}/{rng.choice(('data.pkl', 'data/0', 'version'))}"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, pickle.dumps({"state_dict": {}}, 2))
+    return path
+
+
+def _first_format(content: Content, path: Path, rng: random.Random) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name in ("sys_info", "pickle", "storages", "tensors"):
+            data = pickle.dumps(HOSTILE["os.system"]())
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
     return path
 
 
@@ -396,6 +417,11 @@ KINDS = (
         may_open=WEIGHTS_ONLY,
     ),
     Kind(
+        "config: a search without end",
+        config_value(window=lambda rng: 10**9, num_neighbors=lambda rng: 2**36),
+        may_open=WEIGHTS_ONLY,
+    ),
+    Kind(
         "config: values of other kinds",
         config_value(
             channels=lambda rng: rng.choice(JUNK),
@@ -425,6 +451,8 @@ KINDS = (
     Kind("script archive", _script),
     Kind("compressed archive", _repacked),
     Kind("one member, many names", _overlapping),
+    Kind("two members of one name", _twice),
+    Kind("PyTorch's first format", _first_format),
     Kind("two archives", raw(lambda data, rng: data + rng.choice((data, b"x", bytes(22))))),
     Kind("cut", raw(lambda data, rng: data[: rng.randrange(len(data))], (".pth", ".safetensors"))),
     Kind("flipped bits", raw(_flip), harmless=True),
