@@ -270,7 +270,7 @@ def restore(folder: Path, readable: dict[str, Picture | None]) -> list[str]:
             size = restored.pixels.shape[:2]
             if size not in ((2 * height, 2 * width), (2 * width, 2 * height)):
                 wrong.append(f"{name}: {width}x{height} became {size[1]}x{size[0]}")
-    known = re.compile(r"ignn upscale: |  failed: |\d+ pictures: ")
+    known = re.compile(r"(ignn )?upscale: |  failed: |\d+ pictures: ")
     others = [line for line in [*said.getvalue().splitlines(), *lines] if not known.match(line)]
     wrong += [f"00000 a line that names no file: {line}" for line in others]
     if status != int(bool(failed)):

@@ -23,11 +23,14 @@ WHOLE = "whole numbers go in"
 CHECKED = "checked: below"
 CASTS = {
     "commands/demo.py: pattern": "drawn from no input",
+    "datasets/degradations/noise.py: __call__": "a picture of a file and normal deviates",
     "datasets/preparation/lr_origin.py: _rounded_once": WHOLE,
     "evaluation/protocols.py: to_uint8": CHECKED,
     "images/pillow.py: from_pillow": WHOLE,
     "images/pixels.py: fill_transparent": "a mask goes in",
     "images/pixels.py: to_8_bits": CHECKED,
+    "images/planes.py: grey_plane": WHOLE,
+    "images/planes.py: luma_plane": WHOLE,
     "images/read.py: read_image": WHOLE,
     "images/convert.py: to_array": CHECKED,
     "models/backbones/bicubic.py: _enlarge": CHECKED,

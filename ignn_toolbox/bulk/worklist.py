@@ -1,5 +1,6 @@
 """Which files a run reads and writes: folders walked, structure mirrored, no surprises."""
 
+import codecs
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..images import SUFFIXES
-from ..images.walk import Walk, walk
+from ..images.walk import Walk, kind_of_special, walk
 from .journal import StopRun
 
 STREAM = "-"
@@ -77,8 +78,10 @@ class Listing:
         """
         if self.file.is_dir():
             raise IsADirectoryError(f"the list {self.file} is a folder; name it without --list")
+        if kind := kind_of_special(self.file):  # reading a pipe may wait for ever
+            raise ValueError(f"the list {self.file} is {kind}, not a file")
         try:
-            content = self.file.read_bytes()
+            content = self.file.read_bytes().removeprefix(codecs.BOM_UTF8)
         except FileNotFoundError:
             raise FileNotFoundError(f"the list {self.file} does not exist") from None
         except OSError as error:
@@ -91,10 +94,11 @@ class Listing:
         for number, line in enumerate(lines, 1):
             if line:
                 path = self.root / (name := os.fsdecode(line))
-                if name.startswith(os.sep) or os.pardir in name:
-                    yield path, self._below_root(path, number)
-                else:
-                    yield path, Path(name)
+                outside = name.startswith(os.sep) or os.pardir in name
+                relative = self._below_root(path, number) if outside else Path(name)
+                if not relative.name:
+                    raise ValueError(f"{self.file}, line {number}: {name} is a folder, no picture")
+                yield path, relative
 
     def _below_root(self, path: Path, line: int) -> Path:
         root = os.path.abspath(self.root)

@@ -21,6 +21,7 @@ from . import pair_storage
 
 FORMAT = 2
 AT_A_TIME = 32
+_LONGEST_SIDE = 2**20
 Pair = tuple[np.ndarray, np.ndarray]
 Info = Mapping[str, Any]
 
@@ -43,12 +44,17 @@ class PackedPairs:
         index = folder / "index.json"
         if not index.is_file():
             raise FileNotFoundError(f"there is no cache in {folder}; make it: `ignn prepare cache`")
-        content = json.loads(index.read_text(encoding="utf-8"))
         hint = "make it anew: `ignn prepare cache`"
+        content = _object(index.read_bytes())
+        if content is None or not isinstance(content.get("settings", {}), dict):
+            raise ValueError(f"the cache in {folder} is damaged; {hint}")
         made = {"format": content.get("format"), **content.get("settings", {})}
         if made != {"format": FORMAT, **settings}:
             raise ValueError(f"the cache in {folder} was made with {made}, not {settings}; {hint}")
-        entries = content["pairs"]
+        entries, self.storage = content.get("pairs"), content.get("storage")
+        is_whole = isinstance(entries, list) and all(map(_is_entry, entries))
+        if not is_whole or self.storage not in pair_storage.STORAGES:
+            raise ValueError(f"the cache in {folder} is damaged; {hint}")
         wanted = [_identity(info) for info in infos]
         for entry, identity in zip(entries, wanted, strict=False):
             if entry["source"] != identity:
@@ -57,10 +63,16 @@ class PackedPairs:
             raise ValueError(
                 f"the cache in {folder} holds {len(entries)} pairs, not {len(wanted)}; {hint}"
             )
-        self.storage = content["storage"]
         self._shapes = [(entry["lq"], entry["gt"]) for entry in entries]
         sizes = [_size(entry) for entry in entries]
         self.size = sum(sizes)
+        pixels = folder / pair_storage.file_name(self.storage)
+        held = pixels.stat().st_size if pixels.is_file() else 0
+        if held < self.size or not held:
+            raise ValueError(
+                f"the cache in {folder} is damaged: {pixels.name} holds {held:,} bytes, not "
+                f"{self.size:,}; {hint}"
+            )
         self._pixels = pair_storage.reader(self.storage, folder, sizes)
 
     def __getitem__(self, index: int) -> Pair:
@@ -68,6 +80,11 @@ class PackedPairs:
         pixels = self._pixels[index]
         lq_shape, gt_shape = self._shapes[index]
         middle = math.prod(lq_shape)
+        if pixels.size != middle + math.prod(gt_shape):
+            raise ValueError(
+                f"the cache in {self._pixels.folder} is damaged: pair {index} has {pixels.size:,} "
+                "bytes; make it anew: `ignn prepare cache`"
+            )
         return pixels[:middle].reshape(lq_shape), pixels[middle:].reshape(gt_shape)
 
 
@@ -165,16 +182,43 @@ def _done(
         partial.unlink(missing_ok=True)
         return []
     entries: list[dict[str, Any]] = []
-    found = journal.read_text(encoding="utf-8").split("\n")[:-1]  # the last line may be cut
-    if not found or json.loads(found[0]) != json.loads(json.dumps(head)):
+    found = journal.read_bytes().split(b"\n")[:-1]  # the last line may be cut
+    if not found or _object(found[0]) != json.loads(json.dumps(head)):
         partial.unlink()
         return []
+    held = partial.stat().st_size
     for line, info in zip(found[1:], infos, strict=False):
-        entry = json.loads(line)
-        if entry["source"] != _identity(info):
+        entry = _object(line)
+        if entry is None or not _is_entry(entry) or entry["source"] != _identity(info):
+            break
+        held -= _size(entry) if storage == "mmap" else 0
+        if held < 0:
             break
         entries.append(entry)
     return entries
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    """The object that a text in JSON is, or None where it is none."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a pair's entry has a source and two shapes of images of one kind."""
+    if not isinstance(entry, dict) or not {"source", "lq", "gt"} <= entry.keys():
+        return False
+    shapes = entry["lq"], entry["gt"]
+    are_images = all(
+        isinstance(shape, list)
+        and len(shape) == 3
+        and all(type(side) is int and 0 < side < _LONGEST_SIDE for side in shape)
+        for shape in shapes
+    )
+    return are_images and shapes[0][2] == shapes[1][2]
 
 
 @contextlib.contextmanager

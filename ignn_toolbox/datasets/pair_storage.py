@@ -76,7 +76,7 @@ class LmdbReader(PairReader):
         return environment.begin(buffers=True)
 
     def _read(self, handle: Any, index: int) -> np.ndarray:
-        return np.frombuffer(handle.get(_key(index)), np.uint8)
+        return np.frombuffer(handle.get(_key(index), b""), np.uint8)
 
 
 class MappedWriter:

@@ -222,6 +222,25 @@ def test_unreadable_list_is_refused(tree, content, message):
         plan_jobs([], str(tree / "out"), OutputRules(), Listing(names, tree / "in"))
 
 
+def test_a_pipe_is_no_list(tmp_path):
+    os.mkfifo(tmp_path / "list.txt")
+    with pytest.raises(ValueError, match=r"the list .*list\.txt is a FIFO \(named pipe\)"):
+        list(Listing(tmp_path / "list.txt").paths())
+
+
+@pytest.mark.parametrize("line", [".", "./", "a/.."])
+def test_a_list_names_no_folder_as_a_picture(tmp_path, line):
+    (tmp_path / "list.txt").write_text(f"a.png\n{line}\n")
+    with pytest.raises(ValueError, match=r"list\.txt, line 2: .* is a folder"):
+        list(Listing(tmp_path / "list.txt", tmp_path).paths())
+
+
+def test_a_mark_of_byte_order_belongs_to_no_name(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.png\r\nb.png\r\n")
+    names = [name for _, name in Listing(tmp_path / "list.txt").paths()]
+    assert names == [Path("a.png"), Path("b.png")]
+
+
 def test_folder_is_no_list(tree):
     with pytest.raises(IsADirectoryError, match="is a folder; name it without --list"):
         plan_jobs([], str(tree / "out"), OutputRules(), Listing(tree / "in"))

@@ -1,5 +1,7 @@
 """The cache gives the same pairs, and never those of other files; its making can be interrupted."""
 
+import contextlib
+import json
 import multiprocessing
 import os
 import pickle
@@ -21,6 +23,7 @@ from ignn_toolbox.datasets import (
     pair_storage,
 )
 from ignn_toolbox.datasets.degradations import BicubicDown
+from ignn_toolbox.datasets.packed_pairs import FORMAT, PackedPairs, pack_pairs
 from ignn_toolbox.files import locked
 from ignn_toolbox.images import write_image
 
@@ -113,6 +116,83 @@ def test_stale_caches_are_refused(hr_dir: Path, tmp_path: Path) -> None:
         data()[0]
     data().build_cache()
     assert data()[1]["name"] == "b"
+
+
+def packed(folder: Path, file: Path) -> tuple[list[dict], dict]:
+    """A cache of two pairs, and what was made of what."""
+    write_image(file, np.zeros((8, 8, 3), np.uint8))
+    infos = [{"name": name, "gt_path": file, "lq_path": None} for name in "ab"]
+
+    def load(some):
+        return [(np.zeros((4, 4, 3), np.uint8), np.ones((8, 8, 3), np.uint8)) for _ in some]
+
+    pack_pairs(folder, infos, {"scale": 2}, load)
+    return infos, {"load": load}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.update(pairs="xx"),
+        lambda index: index.update(pairs=None),
+        lambda index: index.pop("pairs"),
+        lambda index: index.update(settings=[1]),
+        lambda index: index.update(storage="../x"),
+        lambda index: index.pop("storage"),
+        lambda index: index["pairs"].__setitem__(0, 5),
+        lambda index: index["pairs"][0].update(lq=[-4, -4, 3]),
+        lambda index: index["pairs"][0].update(gt=[10**9, 10**9, 3]),
+        lambda index: index["pairs"][1].update(lq="abc"),
+        lambda index: index["pairs"][1].update(lq=[4.0, 4, 3]),
+        lambda index: index["pairs"][1].update(lq=[48], gt=[192]),
+        lambda index: index["pairs"][1].pop("gt"),
+        lambda index: index["pairs"][1].update(gt=[8, 16, 3]),
+    ],
+)
+def test_a_damaged_index_is_named_and_made_anew(tmp_path: Path, change) -> None:
+    folder = tmp_path / "cache"
+    infos, more = packed(folder, tmp_path / "a.png")
+    index = json.loads((folder / "index.json").read_bytes())
+    change(index)
+    for text in (json.dumps(index), "[" * 10**5, "[1]", "{", ""):
+        (folder / "index.json").write_text(text)
+        with pytest.raises(ValueError, match=r"the cache in .* (is damaged|was made)"):
+            PackedPairs(folder, infos, {"scale": 2})
+    pack_pairs(folder, infos, {"scale": 2}, **more)
+    assert PackedPairs(folder, infos, {"scale": 2})[1][1].all()
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_pixels_that_are_cut_are_named(tmp_path: Path, size: int) -> None:
+    infos, _ = packed(tmp_path / "cache", tmp_path / "a.png")
+    os.truncate(tmp_path / "cache/pairs.bin", size)
+    with pytest.raises(ValueError, match=f"is damaged: pairs.bin holds {size} bytes, not 480"):
+        PackedPairs(tmp_path / "cache", infos, {"scale": 2})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("junk", "5", "{}", "[" * 10**5),
+        *('{"lq": "x"}', '{"lq": [-1, 4, 3]}', '{"lq": [1000000, 1000000, 30]}'),
+        *('{"lq": [4, 4, 3], "gt": [800, 800, 3]}', '{"gt": null}'),
+    ],
+)
+def test_a_damaged_journal_of_a_build_is_not_taken_over(tmp_path: Path, line: str) -> None:
+    folder = tmp_path / "cache"
+    infos, more = packed(folder, tmp_path / "a.png")
+    first = json.loads((folder / "index.json").read_bytes())["pairs"][0]
+    with contextlib.suppress(ValueError):
+        line = json.dumps(first | json.loads(line)) if line[0] == "{" and line != "{}" else line
+    head = json.dumps({"format": FORMAT, "settings": {"scale": 2}})
+    for lines in ([head, line], [line]):
+        for path in folder.iterdir():
+            path.unlink()
+        (folder / ".pairs.bin.part").write_bytes(bytes(1000))
+        (folder / ".pairs.bin.journal").write_text("\n".join(lines) + "\n")
+        assert pack_pairs(folder, infos, {"scale": 2}, **more) == (480, 0)
+        lq, gt = PackedPairs(folder, infos, {"scale": 2})[0]
+        assert (lq.shape, bool(gt.all())) == ((4, 4, 3), True)
 
 
 def test_interrupted_building_goes_on(
