@@ -26,6 +26,7 @@ CASTS = {
     "datasets/degradations/noise.py: __call__": "a picture of a file and normal deviates",
     "datasets/preparation/lr_origin.py: _rounded_once": WHOLE,
     "evaluation/protocols.py: to_uint8": CHECKED,
+    "export/bicubic.py: imresize_uint8": WHOLE,
     "images/pillow.py: from_pillow": WHOLE,
     "images/pixels.py: fill_transparent": "a mask goes in",
     "images/pixels.py: to_8_bits": CHECKED,
