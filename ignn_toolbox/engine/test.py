@@ -40,7 +40,8 @@ def test(
         checkpoint: Weights that fit the config's model; None for one that learns nothing.
         out_dir: Folder of what is written; by default ``test`` in the config's ``work_dir``, which
             is ``work_dirs/<config>`` if it names none.
-        save_images: Also write every super-resolved picture, to ``images/<set>/``.
+        save_images: Also write every restored picture, to ``images/<set>/``, and what the network
+            was given, to ``inputs/<set>/``.
         launcher: ``none``, ``pytorch`` or ``slurm``.
         name: Name of the method in tables; that of the config by default.
         sets: Names of the benchmark sets to score; all of the config's by default.
@@ -66,6 +67,7 @@ def test(
     if save_images:
         for metric in _each(config.test_evaluator):
             metric["save_dir"] = str(Path(config.work_dir, "images"))
+            metric["input_dir"] = str(Path(config.work_dir, "inputs"))
     try:
         launch(launcher, config)
         with named_places(config):
@@ -84,7 +86,7 @@ def test(
                 "config": str(config.filename),
                 **weights,
                 "left_out": absent,
-                **_folders(runner, Path(config.work_dir, "images") if save_images else None),
+                **_folders(runner, Path(config.work_dir) if save_images else None),
             },
         )
         write_results(config.work_dir, results)
@@ -157,14 +159,22 @@ def keep_present_sets(config: Config) -> list[str]:
     return absent
 
 
-def _folders(runner: TrainingRunner, images: Path | None) -> dict[str, dict[str, str]]:
-    """Where the pictures of each set are, for comparisons and reports."""
+def _folders(runner: TrainingRunner, written: Path | None) -> dict[str, dict[str, str]]:
+    """Where the pictures of each set are, for comparisons and reports.
+
+    Args:
+        runner: After the test.
+        written: Folder of those that the test wrote, if it did.
+    """
     datasets = [loader.dataset for loader in runner.test_loop.dataloaders]
     ground_truth = {data.name: str(data.gt_dirs[0].absolute()) for data in datasets}
-    if images is None:
+    if written is None:
         return {"gt_dirs": ground_truth}
-    written = {data.name: str((images / data.name).absolute()) for data in datasets}
-    return {"gt_dirs": ground_truth, "sr_dirs": written}
+    made, given = (
+        {data.name: str((written / kind / data.name).absolute()) for data in datasets}
+        for kind in ("images", "inputs")
+    )
+    return {"gt_dirs": ground_truth, "sr_dirs": made, "lq_dirs": given}
 
 
 def _records(evaluators: list[Evaluator]) -> list[dict[str, Any]]:

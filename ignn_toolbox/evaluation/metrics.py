@@ -25,6 +25,7 @@ class SRMetric(BaseMetric):
         crop_border: Pixels to cut off each side; ``None`` means the scale, as in the literature.
         save_dir: Folder for the predictions, written as ``<set>/<image>.png``; ``None`` writes
             none.
+        input_dir: Folder for what the network was given, likewise.
 
     Attributes:
         records: Per-image records of the last evaluation, on the main process.
@@ -37,6 +38,7 @@ class SRMetric(BaseMetric):
         protocol: str = DEFAULT_PROTOCOL,
         crop_border: int | None = None,
         save_dir: str | None = None,
+        input_dir: str | None = None,
     ) -> None:
         check_protocol(protocol)
         # 'gpu' gathers through the process group; 'cpu' would write pickles to a shared folder.
@@ -44,20 +46,21 @@ class SRMetric(BaseMetric):
         self.protocol = protocol
         self.crop_border = crop_border
         self.save_dir = save_dir
+        self.input_dir = input_dir
         self.records: list[dict[str, Any]] = []
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Scores the predictions of one batch.
 
         Args:
-            data_batch: Not used.
+            data_batch: Holds the inputs.
             data_samples: :class:`SRDataSample` as dicts, with ``gt_img`` and ``pred_img``.
 
         Raises:
             ValueError: The sizes of a prediction and its ground truth differ, or the prediction is
                 not finite; the error names the image.
         """
-        for sample in data_samples:
+        for place, sample in enumerate(data_samples):
             gt = _hwc(sample["gt_img"])
             border = sample["scale"] if self.crop_border is None else self.crop_border
             try:
@@ -82,6 +85,12 @@ class SRMetric(BaseMetric):
             if self.save_dir is not None:
                 folder = Path(self.save_dir) / sample["dataset_name"]
                 write_image(folder / f"{sample['name']}.png", sr)
+            if self.input_dir is not None:
+                folder = Path(self.input_dir) / sample["dataset_name"]
+                lq = _hwc(data_batch["inputs"][place])
+                write_image(
+                    folder / f"{sample['name']}.png", lq if lq.dtype == np.uint8 else to_uint8(lq)
+                )
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Averages the records of all processes.

@@ -8,7 +8,7 @@ from .records import PERCEPTUAL_FIELDS, TUNING_FIELDS
 _LARGEST = 1e12  # of any figure
 _LARGEST_SCALE = 64
 _LONGEST = 1000  # of a name, or a path
-_FOLDERS = ("gt_dirs", "sr_dirs")
+_FOLDERS = ("gt_dirs", "lq_dirs", "sr_dirs")
 
 
 class FormError(ValueError):

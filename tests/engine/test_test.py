@@ -38,6 +38,8 @@ def test_every_present_set_is_scored_image_by_image(
         sr = read_image(tmp_path / f"out/images/{row['dataset']}/{row['image']}.png")
         gt = read_image(data_root / f"bench/{row['dataset']}/{row['image']}.png")
         gt = gt[: sr.shape[0], : sr.shape[1]]
+        given = read_image(tmp_path / f"out/inputs/{row['dataset']}/{row['image']}.png")
+        assert (given == bicubic_lr(gt, 2)).all()
         np.testing.assert_allclose(
             score(sr, gt, 2, "y-float"), (float(row["psnr"]), float(row["ssim"])), rtol=1e-12
         )

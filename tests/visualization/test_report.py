@@ -11,6 +11,7 @@ from PIL import Image
 from ignn_toolbox.evaluation import Results, evaluate, write_results
 from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.visualization.report import write_figure, write_report
+from ignn_toolbox.visualization.report.sources import BICUBIC, TRUTH, find_files, load_pictures
 
 from .browser import Browser
 
@@ -52,6 +53,20 @@ def test_what_became_of_tuning_is_told_for_every_picture(scored, tmp_path) -> No
         (0, None),
     ]
     assert all("tuned" not in image["scores"]["weak"] for image in images)
+
+
+def test_the_input_that_a_test_kept_is_shown(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("Set1", "inputs", "made"):
+        write_image(tmp_path / folder / "a.png", rng.integers(0, 256, (20, 30, 3), np.uint8))
+    images = evaluate(tmp_path / "made", tmp_path / "Set1", 1, "rgb-full").images
+    folders = {"gt_dirs": "Set1", "lq_dirs": "inputs", "sr_dirs": "made"}
+    info = {key: {"Set1": str(tmp_path / folder)} for key, folder in folders.items()}
+    (files,), notes = find_files([Results("mine", 1, images, info)])
+    pictures = load_pictures(files, 1)
+    assert notes == []
+    for name, folder in ((BICUBIC, "inputs"), ("mine", "made"), (TRUTH, "Set1")):
+        assert (pictures[name] == read_image(tmp_path / folder / "a.png")).all()
 
 
 def test_box_marks_where_methods_differ_most(scored, tmp_path) -> None:

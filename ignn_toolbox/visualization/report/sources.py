@@ -28,12 +28,14 @@ class ImageFiles:
         image: Stem of the ground truth.
         truth: Ground truth.
         methods: Result file by method, for the methods that kept theirs.
+        given: The input, where a test kept it; the exact bicubic of the ground truth else.
     """
 
     dataset: str
     image: str
     truth: Path
     methods: dict[str, Path]
+    given: Path | None = None
 
 
 def find_files(
@@ -75,11 +77,12 @@ def find_files(
                 )
                 continue
             pairs[item.model] = dict(pair_folders(written, folder, item.scale).pairs)
+        inputs = _inputs(results, dataset)
         for name in names:
             if name not in truth:
                 raise ValueError(f"{folder} has no image {name}, which was scored")
             methods = {model: found[name][0] for model, found in pairs.items() if name in found}
-            found.append(ImageFiles(dataset, name, truth[name], methods))
+            found.append(ImageFiles(dataset, name, truth[name], methods, inputs.get(name)))
     return found, notes
 
 
@@ -91,14 +94,17 @@ def load_pictures(files: ImageFiles, scale: int) -> dict[str, np.ndarray]:
         scale: Upscaling factor.
 
     Returns:
-        (H, W, 3), uint8, by name: bicubic of the LR image, each method, ground truth; all of the
-        size that is a multiple of the scale.
+        (H, W, 3), uint8, by name: the input enlarged by the bicubic (at scale 1 as it is),
+        each method, ground truth; all of the size that is a multiple of the scale.
 
     Raises:
         ValueError: A file is unreadable or its size does not fit.
     """
     truth = modcrop(read_image(files.truth), scale)
-    pictures = {BICUBIC: bicubic_picture(truth, scale)}
+    if files.given is None:
+        pictures = {BICUBIC: bicubic_picture(truth, scale)}
+    else:
+        pictures = {BICUBIC: _enlarged(read_image(files.given), scale)}
     for model, path in files.methods.items():
         picture = load_pair(path, files.truth, scale)[0]
         height, width = picture.shape[:2]
@@ -113,8 +119,23 @@ def load_pictures(files: ImageFiles, scale: int) -> dict[str, np.ndarray]:
 
 def bicubic_picture(truth: np.ndarray, scale: int) -> np.ndarray:
     """The LR image (h, w, 3) of a ground truth, upscaled by MATLAB's bicubic to its size."""
-    lr = torch.from_numpy(bicubic_lr(truth, scale)).permute(2, 0, 1)
-    return imresize_uint8(lr, scale).permute(1, 2, 0).contiguous().numpy()
+    return _enlarged(bicubic_lr(truth, scale), scale)
+
+
+def _enlarged(lq: np.ndarray, scale: int) -> np.ndarray:
+    if scale == 1:
+        return lq
+    planes = torch.from_numpy(lq).permute(2, 0, 1)
+    return imresize_uint8(planes, scale).permute(1, 2, 0).contiguous().numpy()
+
+
+def _inputs(results: Sequence[Results], dataset: str) -> dict[str, Path]:
+    """Input files of a set by name, of the first results that kept them."""
+    for item in results:
+        folder = item.info.get("lq_dirs", {}).get(dataset)
+        if folder is not None and Path(folder).is_dir():
+            return files_by_stem(Path(folder))
+    return {}
 
 
 def _truth_folder(results: Sequence[Results], dataset: str, root: Path | None) -> Path | None:
