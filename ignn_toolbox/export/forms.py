@@ -15,9 +15,19 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ..ops import edge_labels, fold, keys, nearest, overlap, precision, resize, statistics
+from ..ops import (
+    edge_labels,
+    fold,
+    keys,
+    nearest,
+    overlap,
+    patch_attention,
+    precision,
+    resize,
+    statistics,
+)
 from ..ops import weighted_sum as weighted
-from . import bicubic, patches, search
+from . import attention, bicubic, patches, search
 
 
 class PlainForms(TorchFunctionMode):
@@ -47,6 +57,7 @@ def forms() -> dict[Callable, Callable[..., Any]]:
         overlap.fold_constant_operator: _fold_constant,
         weighted.weighted_sum_operator: _weighted_sum,
         precision.exact_conv2d: torch.conv2d,
+        patch_attention.attend_patches_operator: attention.attend,
         F.adaptive_max_pool2d: _adaptive_max_pool,
     }
 
@@ -145,8 +156,10 @@ def _weighted_sum(maps: Tensor, weights: Tensor) -> Tensor:
     return total.flatten(4, 5).flatten(2, 3)
 
 
-def _adaptive_max_pool(x: Tensor, size: Sequence[int]) -> Tensor:
+def _adaptive_max_pool(x: Tensor, size: Sequence[int], return_indices: bool = False) -> Tensor:
     """Cells of as many pixels as the largest has; those beyond a cell's last one repeat it."""
+    if return_indices:
+        raise NotImplementedError("places of largest values have no exported form")
     for dim, count in zip((-2, -1), size, strict=True):
         length = x.shape[dim]
         number = torch.arange(count)[:, None]

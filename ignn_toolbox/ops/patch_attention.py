@@ -68,9 +68,7 @@ def attend_patches(
         ``(N, h, w, E)``. Within ``size - 1`` pixels of a border that is not the map's it is not
         complete.
     """
-    if torch.compiler.is_exporting():
-        return _attend_plainly(queries, keys, values, gain, grids, size)
-    return _ATTEND(queries, keys, values, gain, list(grids), size)
+    return attend_patches_operator(queries, keys, values, gain, list(grids), size)
 
 
 def row_bytes(queries: Sequence[int], keys: int, size: int, itemsize: int) -> int:
@@ -210,38 +208,6 @@ def _attend_backward(
     return d_queries, d_keys, d_values, d_gain
 
 
-def _attend_plainly(
-    queries: Tensor, keys: Tensor, values: Tensor, gain: Tensor, grids: Sequence[int], size: int
-) -> Tensor:
-    """The same for other runtimes: all pairs at once, no loops over the picture."""
-    height, width = queries.shape[1:3]
-
-    def along_diagonals(pairs: Tensor) -> Tensor:
-        if size == 1:
-            return pairs
-        pairs = pairs.unflatten(1, (height, width))
-        before, after = pairs[:, :, :-1, :-1], pairs[:, :, 1:, 1:]
-        pairs = pairs + F.pad(before, (1, 0, 1, 0)) + F.pad(after, (0, 1, 0, 1))
-        parts, first = [], 0
-        for rows, cols in zip(grids[::2], grids[1::2], strict=True):
-            step, most = cols + 1, (rows - 1) * (cols + 1)
-            own = pairs[..., first : first + rows * step]
-            above, below = own[:, :-1, :, :most], own[:, 1:, :, step:]
-            above, below = F.pad(above, (step, 0, 0, 0, 1, 0)), F.pad(below, (0, step, 0, 0, 0, 1))
-            parts.append(own + above + below)
-            first = first + rows * step
-        return torch.cat(parts, -1).flatten(1, 2)
-
-    scores = along_diagonals(queries.flatten(1, 2) @ keys.mT) * gain[:, None]
-    if size > 1:
-        gaps = [
-            F.pad(gain.new_zeros(rows, cols), (0, 1), value=-torch.inf).flatten()
-            for rows, cols in zip(grids[::2], grids[1::2], strict=True)
-        ]
-        scores = scores + torch.cat(gaps)
-    return (along_diagonals(scores.softmax(-1)) @ values).unflatten(1, (height, width))
-
-
 def _attend_fake(queries, keys, values, gain, grids, size):  # type: ignore[no-untyped-def]
     return queries.new_empty(*queries.shape[:3], values.shape[-1])
 
@@ -265,7 +231,7 @@ _BACKWARD = define(
     exactly(_attend_backward),
     _backward_fake,
 )
-_ATTEND = define(
+attend_patches_operator = define(
     "attend_patches(Tensor queries, Tensor keys, Tensor values, Tensor gain, SymInt[] grids, "
     "int size) -> Tensor",
     exactly(_attend),

@@ -17,6 +17,7 @@ from ignn_toolbox.ops import (
     fold,
     keys,
     overlap,
+    patch_attention,
     precision,
     reference,
     resize,
@@ -70,6 +71,14 @@ EXAMPLES = {
         (rand(1, 3, 12, 19), rand(1, 3, 6, 9), INDEX, 3, 2),
     ),
     "weighted_sum": (weighted.weighted_sum_operator, (rand(1, 2, 3, 8, 6), rand(1, 2, 4, 3))),
+    "attend_patches of several grids": (
+        patch_attention.attend_patches_operator,
+        (rand(1, 7, 6, 3), rand(1, 36, 3), rand(1, 36, 4), rand(1, 36), [3, 5, 6, 2], 3),
+    ),
+    "attend_patches of pixels": (
+        patch_attention.attend_patches_operator,
+        (rand(1, 4, 5, 3), rand(1, 20, 3), rand(1, 20, 4), rand(1, 20), [4, 5], 1),
+    ),
     "exact_conv2d": (
         precision.exact_conv2d,
         (rand(1, 2, 8, 6), rand(3, 2, 3, 3), rand(3), [1, 1], [1, 1], [1, 1], 1),

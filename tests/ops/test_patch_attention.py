@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ignn_toolbox.export.forms import PlainForms
 from ignn_toolbox.ops import patch_attention, reference
 from ignn_toolbox.ops.patch_attention import as_line, attend_patches
 
@@ -90,12 +91,13 @@ def test_a_region_is_complete_but_for_two_pixels():
 
 
 @pytest.mark.parametrize(("sizes", "scale", "height", "width"), CASES)
-def test_the_exported_form_is_the_same(sizes, scale, height, width, monkeypatch):
+def test_the_exported_form_is_the_same(sizes, scale, height, width):
     given, count = _given(sizes, scale, height, width)
     arguments = given[0], given[1 : 1 + count], given[1 + count : -1], given[-1], scale
     expected = _ours(*arguments)
-    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
-    torch.testing.assert_close(_ours(*arguments), expected)
+    with PlainForms():
+        found = _ours(*arguments)
+    torch.testing.assert_close(found, expected)
 
 
 def test_shapes_without_values():
