@@ -5,8 +5,9 @@ python benchmarks/internal_learning.py edsr_tiny_x2 data/bench/Urban100 --every 
 python benchmarks/internal_learning.py edsr_tiny_x2 data/bench/Set14 --reduced gaussian:1.6
 
 The network is tuned whatever gain is predicted, and scored at three shares of the way to the tuned
-weights (y-float, dB); ``taken`` says whether the gate would have it tuned. ``--reduced`` makes the
-small pictures with another kernel, ``--kernel`` is what the tuning supposes.
+weights (y-float, dB). ``--reduced`` makes the small pictures with another kernel, ``--kernel`` is
+what the tuning supposes. What the gate and the share of `InternalLearning` make of it is said at
+the end.
 """
 
 import argparse
@@ -58,10 +59,13 @@ def main(words: Sequence[str] | None = None) -> int:
         "what": args.what,
         "kernel": args.kernel,
     }
+    measured = []
     for path in _chosen(args):
         row = options | {"picture": path.stem} | _measured(network, learning, path, args.reduced)
         write_table(args.out, [row], key=[*options, "picture"])
         print(" ".join(str(value) for value in row.values()), flush=True)
+        measured.append(row)
+    print(_summary(measured, InternalLearning(kernel=args.kernel)))
     return 0
 
 
@@ -100,7 +104,7 @@ def _measured(network: Network, learning: InternalLearning, path: Path, reduced:
     lq = _reduced(gt, scale, reduced)
     before = _score(network, lq, gt)
     row = {"before": f"{before:.3f}", "refused": learning.refusal(network, lq)}
-    measured = ["seconds", "by_cpu", "predicted", "taken", *map("gain_at_{}".format, SHARES)]
+    measured = ["seconds", "by_cpu", "predicted", *map("gain_at_{}".format, SHARES)]
     if row["refused"]:
         return row | dict.fromkeys(measured, "")
     started, used = time.perf_counter(), time.process_time()
@@ -108,11 +112,22 @@ def _measured(network: Network, learning: InternalLearning, path: Path, reduced:
     tuned = learning.tune(network, lq)
     row["seconds"] = f"{time.perf_counter() - started:.1f}"
     row["by_cpu"] = f"{time.process_time() - used:.1f}"
-    row |= {"predicted": f"{predicted:.3f}", "taken": int(predicted >= learning.gate)}
+    row["predicted"] = f"{predicted:.3f}"
     for share in SHARES:
         gain = _score(between(network, tuned, share), lq, gt) - before
         row[f"gain_at_{share}"] = f"{gain:.3f}"
     return row
+
+
+def _summary(rows: list[dict], learning: InternalLearning) -> str:
+    tuned = [r for r in rows if not r["refused"] and float(r["predicted"]) >= learning.gate]
+    gains = [float(row[f"gain_at_{learning.share}"]) for row in tuned]
+    gains += [0.0] * (len(rows) - len(tuned))
+    return (
+        f"gate {learning.gate} dB, share {learning.share}: {len(tuned)} of {len(rows)} tuned, mean "
+        f"gain {np.mean(gains):+.3f} dB, least {min(gains):+.3f}, {sum(g < -0.05 for g in gains)} "
+        "lose more than 0.05"
+    )
 
 
 def _reduced(gt: np.ndarray, scale: int, kernel: str) -> Tensor:

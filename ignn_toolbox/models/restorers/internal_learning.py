@@ -84,8 +84,8 @@ class InternalLearning:
         crop: Side of a crop in pixels of the reduced picture.
         rehearsal: Crops of other pictures in a step; they ship with the package.
         share: How far the network goes from its old weights to the tuned ones, up to 1; by default
-            0.7 for the bicubic, all of the way for another kernel, which the old weights do not
-            know.
+            half of the way for the bicubic, all of it for another kernel, which the old weights do
+            not know.
         gate: Least predicted gain in dB with which the network is tuned; ``None`` tunes it always
             and predicts nothing.
         what: Parameters that are tuned: ``'all'``, or ``'scales'``: biases, slopes and scales.
@@ -106,7 +106,7 @@ class InternalLearning:
         crop: int = 48,
         rehearsal: int = 4,
         share: float | None = None,
-        gate: float | None = 0.2,
+        gate: float | None = 0.3,
         what: Literal["all", "scales"] = "all",
         kernel: str = "bicubic",
         seed: int = 0,
@@ -128,7 +128,7 @@ class InternalLearning:
         self.gate = gate
         self.what = what
         self.reduction = Reduction.parse(kernel)
-        self.share = share or (0.7 if kernel == "bicubic" else 1.0)
+        self.share = share or (0.5 if kernel == "bicubic" else 1.0)
         self.seed = seed
 
     def __call__(
