@@ -47,6 +47,11 @@ def run(args: argparse.Namespace) -> int:
     if len(scales) > 1:
         raise ValueError(f"models of different scales cannot be compared: {sorted(scales)}")
     (scale,) = scales
+    if scale == 1:
+        raise ValueError(
+            f"{', '.join(restorers)}: the demo shrinks pictures and enlarges them again, and this "
+            "model keeps the size; `ignn restore` and `ignn test` run it"
+        )
     out = console()
     header = ["picture", "method", "PSNR [dB]", "SSIM", "seconds"]
     rows = table(header, title=f"x{scale}, {DEFAULT_PROTOCOL}")

@@ -128,6 +128,8 @@ def test_every_shipped_model_is_what_its_metafile_says():
         assert sum(p.numel() for p in restorer.network.parameters()) == model.parameters
         assert model.config.stem in bundled_configs()
         assert {row["Dataset"].split("_")[0] for row in model.results} & {"Set5", "Classic5"}
+        if model.purpose != "super-resolution":
+            assert {row["Protocol"] for row in model.results} <= {"rgb-full", "plane"}
         if weights is not None:
             assert weights.stat().st_size < 2 * 2**20
             assert model.training
