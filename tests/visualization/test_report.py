@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ from PIL import Image
 from ignn_toolbox.evaluation import Results, evaluate, write_results
 from ignn_toolbox.images import read_image, write_image
 from ignn_toolbox.visualization.report import write_figure, write_report
-from ignn_toolbox.visualization.report.sources import BICUBIC, TRUTH, find_files, load_pictures
+from ignn_toolbox.visualization.report.page import winners
+from ignn_toolbox.visualization.report.sources import (
+    BICUBIC,
+    TRUTH,
+    bicubic_picture,
+    find_files,
+    load_pictures,
+)
 
 from .browser import Browser
 
@@ -67,6 +75,28 @@ def test_the_input_that_a_test_kept_is_shown(tmp_path) -> None:
     assert notes == []
     for name, folder in ((BICUBIC, "inputs"), ("mine", "made"), (TRUTH, "Set1")):
         assert (pictures[name] == read_image(tmp_path / folder / "a.png")).all()
+
+
+def test_a_method_that_is_bicubic_is_shown_once(scored, tmp_path) -> None:
+    """Its pictures are those that the report would make."""
+    for name in ("a", "b #<b>%", "c"):
+        truth = read_image(tmp_path / "Set3" / f"{name}.png")
+        write_image(tmp_path / "weak" / f"{name}.png", bicubic_picture(truth, 2))
+    write_report(scored, tmp_path / "report")
+    for image in content(tmp_path / "report")["images"]:
+        assert [view["name"] for view in image["views"]] == ["weak", "good", "ground truth"]
+
+
+def test_no_winner_is_marked_within_the_interval(scored) -> None:
+    """A winner beats each other method; one that is better at some images only is none."""
+    weak, good = scored
+    assert winners(scored, "y-float") == {("Set3", "psnr"): "good", ("Set3", "ssim"): "good"}
+    moved = [{**record} for record in good.records]
+    moved[0]["psnr"] += 0.01
+    moved[1]["psnr"] -= 0.01
+    near = Results("near", 2, moved, good.info)
+    assert winners([weak, good, near], "y-float") == {}
+    assert winners([good, Results("other", 2, moved[:2], {})], "y-float") == {}
 
 
 def test_box_marks_where_methods_differ_most(scored, tmp_path) -> None:
@@ -266,6 +296,21 @@ def test_page_in_a_browser(page) -> None:
     page.run("document.getElementById('close').click()")
     assert not page.run("document.getElementById('viewer').open")
     assert page.problems == []
+
+
+def test_three_methods_of_long_names_fit_a_screen(scored, tmp_path) -> None:
+    """The window is 1200 pixels wide; nothing is to be scrolled to."""
+    names = ("edsr-tiny_x2c32b8_1xb16-7k_bsds-t91", "ignn-tiny_x2c32b8k5d30_1xb16-2k_bsds-t91")
+    named = [replace(item, model=name) for item, name in zip(scored, names, strict=True)]
+    write_report([*named, replace(scored[0], model="bicubic")], tmp_path / "report")
+    browser = Browser((tmp_path / "report" / "index.html").as_uri(), tmp_path / "profile")
+    try:
+        assert browser.run("document.documentElement.scrollWidth <= window.innerWidth")
+        gain = "[...document.querySelectorAll('#images th')].at(-1)"
+        assert browser.run(f"{gain}.innerText") == f"gain of bicubic over {names[0]} (dB)"
+        assert browser.run(f"{gain}.getBoundingClientRect().right <= window.innerWidth")
+    finally:
+        browser.close()
 
 
 def test_a_hundred_images_stay_smooth(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """A page that opens from disk: tables, and every image's methods under one lens."""
 
 import io
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from PIL import Image
 
 from ...datasets.parallel import run_all
 from ...evaluation import Results
+from ...evaluation.comparison import compare
 from ...evaluation.protocols import DEFAULT_PROTOCOL, luma, score
 from ...evaluation.records import TUNING_FIELDS
 from ...files import write_bytes, write_whole
@@ -24,6 +26,7 @@ from .sources import BICUBIC, TRUTH, ImageFiles, find_files, load_pictures
 STATIC = Path(__file__).with_name("static")
 THUMB_HEIGHT = 72
 BOX = 96
+_FIGURES = ("psnr", "ssim")
 ERROR_GAIN = 6  # a luma error of 255 / 6 levels has the map's brightest colour
 
 
@@ -172,6 +175,7 @@ def _content(
                 scores |= {name: record[name] for name in TUNING_FIELDS if name in record}
                 entry["scores"][item.model] = scores
     pictures = {(image["dataset"], image["image"]): image for image in images}
+    best = winners(results, protocol)
     return {
         "scale": scale,
         "protocol": protocol,
@@ -183,6 +187,7 @@ def _content(
                 "images": mean.images,
                 "psnr": _number(mean.psnr),
                 "ssim": mean.ssim,
+                "best": [f for f in _FIGURES if best.get((mean.dataset, f)) == item.model],
             }
             for item in results
             for mean in item.means
@@ -196,6 +201,26 @@ def _content(
         "versions": results[0].versions,
         "errorGain": ERROR_GAIN,
     }
+
+
+def winners(results: Sequence[Results], protocol: str) -> dict[tuple[str, str], str]:
+    """The method that is better than each other one, by set and figure, where one is.
+
+    Better means that the 95 % bootstrap interval of the mean difference lies above zero.
+    """
+    beaten: dict[tuple[str, str, str], int] = {}
+    for a, b in itertools.permutations(results, 2):
+        for figure in _FIGURES:
+            try:
+                comparisons = compare(a, b, figure)
+            except ValueError:  # scored on other pictures: nothing is said of the two
+                continue
+            for row in comparisons:
+                if row.protocol == protocol and row.interval[0] > 0:
+                    key = row.dataset, figure, b.model
+                    beaten[key] = beaten.get(key, 0) + 1
+    all_others = len(results) - 1
+    return {(d, figure): name for (d, figure, name), n in beaten.items() if n == all_others}
 
 
 def _number(value: float) -> float | None:

@@ -94,8 +94,9 @@ def load_pictures(files: ImageFiles, scale: int) -> dict[str, np.ndarray]:
         scale: Upscaling factor.
 
     Returns:
-        (H, W, 3), uint8, by name: the input enlarged by the bicubic (at scale 1 as it is),
-        each method, ground truth; all of the size that is a multiple of the scale.
+        (H, W, 3), uint8, by name: the input enlarged by the bicubic (at scale 1 as it is), unless
+        a method is just that; each method; ground truth. All of the size that is a multiple of the
+        scale.
 
     Raises:
         ValueError: A file is unreadable or its size does not fit.
@@ -114,6 +115,9 @@ def load_pictures(files: ImageFiles, scale: int) -> dict[str, np.ndarray]:
                 f"{truth.shape[1]}x{truth.shape[0]}"
             )
         pictures[model] = picture
+    bicubic, *methods = pictures.values()
+    if any(np.array_equal(picture, bicubic) for picture in methods):
+        del pictures[BICUBIC]
     return pictures | {TRUTH: truth}
 
 

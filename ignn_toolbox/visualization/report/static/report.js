@@ -51,15 +51,13 @@
     });
   }
 
-  function figureColumns(figure, digits, scoresOf) {
+  // best(row, method, figure): whether a figure is the best of its row, as far as can be told.
+  function figureColumns(figure, digits, scoresOf, best) {
     return report.methods.map((method) => ({
       name: `${method} ${figure.toUpperCase()}`,
       value: (row) => rank(scoresOf(row, method)[figure]),
       show: (row) => shown(scoresOf(row, method)[figure], digits),
-      best: (row) => {
-        const all = report.methods.map((other) => rank(scoresOf(row, other)[figure]));
-        return report.methods.length > 1 && rank(scoresOf(row, method)[figure]) === Math.max(...all);
-      },
+      best: (row) => best(row, method, figure, digits),
     }));
   }
 
@@ -82,18 +80,24 @@
     const sets = [...new Set(report.means.map((mean) => mean.dataset))];
     const of = (set, method) =>
       report.means.find((mean) => mean.dataset === set && mean.method === method) || {};
+    const won = (set, method, figure) => (of(set, method).best || []).includes(figure);
     const count = (set) =>
       [...new Set(report.methods.map((m) => of(set, m).images).filter((n) => n))].join(" / ");
     fillTable(byId("means"), [
       { name: "set", text: true, value: (set) => set, show: (set) => set },
       { name: "images", value: (set) => Number(count(set)) || 0, show: count },
-      ...figureColumns("psnr", 2, of),
-      ...figureColumns("ssim", 4, of),
+      ...figureColumns("psnr", 2, of, won),
+      ...figureColumns("ssim", 4, of, won),
     ], sets);
   }
 
   function showImages() {
     const of = (row, method) => row.scores[method] || {};
+    const ahead = (row, method, figure, digits) => {
+      const printed = (other) => Number(rank(of(row, other)[figure]).toFixed(digits));
+      return report.methods.length > 1 &&
+        report.methods.every((other) => other === method || printed(method) > printed(other));
+    };
     const thumb = (row) => {
       if (!row.thumb) return "";
       const image = make("img");
@@ -115,14 +119,14 @@
       { name: "set", text: true, value: (row) => row.dataset, show: (row) => row.dataset },
       { name: "size", value: (row) => row.width * row.height,
         show: (row) => `${row.width}\u00d7${row.height}` },
-      ...figureColumns("psnr", 2, of),
-      ...figureColumns("ssim", 4, of),
+      ...figureColumns("psnr", 2, of, ahead),
+      ...figureColumns("ssim", 4, of, ahead),
       ...tuningColumns(of),
     ];
     if (report.methods.length > 1) {
       const first = report.methods[0], last = report.methods[report.methods.length - 1];
       const gain = (row) => of(row, last).psnr - of(row, first).psnr;
-      columns.push({ name: `gain of ${last}`,
+      columns.push({ name: `gain of ${last} over ${first} (dB)`,
         value: (row) => (Number.isFinite(gain(row)) ? gain(row) : -Infinity),
         show: (row) => (Number.isFinite(gain(row)) ? gain(row).toFixed(2) : "\u2013") });
     }
