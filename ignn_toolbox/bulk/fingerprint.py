@@ -13,6 +13,7 @@ from ..files import sha256
 from ..version import __version__
 from ..zoo import resolve, zoo_models
 from ..zoo.loading import CHECKPOINT_SUFFIXES
+from ..zoo.spandrel_file import spandrel_file
 from .worklist import Job
 
 
@@ -50,6 +51,8 @@ def describe_run(
 
 
 def _model(model: str, checkpoint: str | None) -> dict[str, str | None]:
+    if (file := spandrel_file(model)) is not None:
+        return {"config": "spandrel", "weights": _digest(Path(file))}
     if Path(model).suffix in CHECKPOINT_SUFFIXES:
         return {"config": _digest(Path(model)), "weights": _digest(Path(checkpoint or model))}
     weights = checkpoint or resolve(model)[1]

@@ -54,7 +54,7 @@ def _add_model(parser: argparse.ArgumentParser, default_model: str | None) -> No
         "--model",
         default=default_model,
         required=default_model is None,
-        help="name (`ignn models`), config, or checkpoint of this toolbox"
+        help="name (`ignn models`), config, checkpoint of this toolbox, or spandrel:FILE"
         + (" (default: %(default)s)" if default_model else ""),
     )
     model.add_argument("--checkpoint", help="weights to load into the model")

@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   ignn test edsr_tiny_x2 --data-root /data/sr              # the weights that ship with it
   ignn test ignn_tiny_x2 --data-root /data/sr --sets Set5 Set14
   ignn test CONFIG work_dirs/mine/best.pth --out results/mine --save-images
+  ignn test spandrel:4x_other.pth --data-root /data/sr     # any network that spandrel knows
   ignn test imported.pth --data-root /data/sr              # what `ignn import` wrote
   ignn test ignn_tiny_x2 --cfg-options model.self_ensemble=True --name IGNN+
   ignn test denoise_tiny --data-root /data/sr --sets Set5_n30 Set14_n30
@@ -80,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from ..models.restorers.internal_learning import parse_steps
     from ..zoo.index import resolve, zoo_models
     from ..zoo.loading import config_to_test, is_checkpoint
+    from ..zoo.spandrel_file import spandrel_file
 
     options, name, folder = parse_options(args.cfg_options), args.name, args.out
     if args.adapt is not None:
@@ -93,7 +95,9 @@ def run(args: argparse.Namespace) -> int:
     if is_checkpoint(args.config):
         stem = Path(args.config).stem
         config = config_to_test(args.config, options, data_root=args.data_root)
-        weights, name = args.checkpoint or args.config, name or stem
+        whole = spandrel_file(args.config) is not None  # the model brings its weights
+        weights = args.checkpoint or (None if whole else args.config)
+        name = name or stem
         folder = folder or Path("work_dirs", stem, "test")
     else:
         _, shipped = resolve(args.config)

@@ -188,9 +188,12 @@ class Network(BaseModule):
     Attributes:
         spec: What a run must know beforehand.
         foreign: How other code stores it.
+        overlaps_where_unknown: Whether tiles overlap, and a warning says so, where it is not known
+            how far the network looks; for others that is an error.
     """
 
     spec: NetworkSpec
+    overlaps_where_unknown = False
     foreign: tuple[Foreign, ...] = ()
 
     def run(self, lq: Any, go: Any) -> Any:

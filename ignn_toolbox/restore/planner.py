@@ -59,7 +59,7 @@ class TilePlanner:
 
     def __init__(self, network: Network, mode: TileMode = "exact") -> None:
         self._network = network
-        self._mode = mode
+        self._asked = mode
         self._lock = threading.RLock()  # fake tensors of two plans must not meet
         self._whole = functools.lru_cache(64)(self._run_whole)
         self._tiles = functools.lru_cache(64)(self._run_tiled)
@@ -72,6 +72,16 @@ class TilePlanner:
             TypeError: It is not known how far one of them looks.
         """
         return record(self._network)
+
+    @functools.cached_property
+    def mode(self) -> TileMode:
+        """How tiles are restored: as asked, but independent where exact ones cannot be."""
+        if self._asked == "exact" and self._network.overlaps_where_unknown:
+            try:
+                self.schedule  # noqa: B018  # whether there is one
+            except TypeError:
+                return "independent"
+        return self._asked
 
     @functools.cached_property
     def _fake(self) -> Any:
@@ -134,11 +144,12 @@ class TilePlanner:
         """Most bytes beside the maps of the whole picture, and most bytes of those."""
         run, network = DryRun(), self._network
         store, tiles = _DryStore(run), _OneTile(tile)
+        schedule = self.schedule if self.mode == "exact" else None  # looked for outside the dry run
         with _dry(self._fake, run):
             with run.uncounted():
                 lq = _picture(network, height, width)
-            if self._mode == "exact":
-                restore_exactly(network, lq, tiles, store, self.schedule)
+            if schedule is not None:
+                restore_exactly(network, lq, tiles, store, schedule)
             else:
                 restore_independently(network, lq, network.spec.scale, tiles, store)
         return int(_MARGIN * max(run.peaks.values())), store.most

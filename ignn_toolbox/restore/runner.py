@@ -124,6 +124,8 @@ class TiledRestorer:
     @functools.cached_property
     def _steps(self) -> int | None:
         """How many steps the network takes, if that is known."""
+        if self.network.overlaps_where_unknown:
+            return None  # one step, and costly to look into
         try:
             stages = self.planner.schedule.stages
         except Exception:  # a program that only runs whole, such as one that takes no steps
@@ -137,7 +139,13 @@ class TiledRestorer:
         assert plan.tile is not None
         run = TileRun(plan.tile, self.report, self._tell)
         store = MapStore(plan.stored if plan.in_memory else 0, torch.device("cpu"))
-        if self._mode == "exact":
+        mode = self.planner.mode
+        if mode != self._mode:
+            self.report(
+                f"tiles of {plan.tile} pixels overlap: it is not known how far this network looks, "
+                "so their numbers are not quite those of the whole picture"
+            )
+        if mode == "exact":
             return restore_exactly(self.network, lq, run, store, self.planner.schedule)
         restored = restore_independently(self._whole, lq, self.spec.scale, run, store)
         if self._report_deviation:

@@ -16,6 +16,7 @@ from ..stored_model import build_stored, config_to_store, stored_config, stored_
 from ..weights import load_weights
 from .index import resolve
 from .paths import configs_dir
+from .spandrel_file import spandrel_config, spandrel_file
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 
@@ -29,8 +30,9 @@ def init_model(
 
     Args:
         config_or_name: A zoo name (its shipped weights are loaded unless ``checkpoint`` names
-            others), a config file, the name of a bundled config, a loaded config, or a checkpoint
-            of this toolbox, which carries its model's config itself.
+            others), a config file, the name of a bundled config, a loaded config, a checkpoint
+            of this toolbox, which carries its model's config itself, or ``spandrel:FILE`` for what
+            spandrel makes of a file.
         checkpoint: Weights to load. A config without a checkpoint is freshly initialised.
         device: Where the restorer is put.
 
@@ -72,6 +74,11 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     A config that is named is the user's, and may import what it likes. One out of a checkpoint is
     data: see `stored_model`. Arguments and errors are those of `init_model`.
     """
+    if (file := spandrel_file(config_or_name)) is not None:
+        if checkpoint is not None:
+            raise ValueError(f"{config_or_name} brings its weights; name no others ({checkpoint})")
+        config = spandrel_config(file)
+        return Loaded(MODELS.build(config), config, {})
     if isinstance(config_or_name, str | Path) and is_checkpoint(config_or_name):
         own = load_checkpoint(config_or_name)
         config = stored_config(own, str(config_or_name))
@@ -130,8 +137,8 @@ def config_to_test(
 
 
 def is_checkpoint(name: str | Path) -> bool:
-    """Tell whether a model is named by a file of weights."""
-    return Path(name).suffix in CHECKPOINT_SUFFIXES
+    """Tell whether a model is named by a file of weights, or as ``spandrel:FILE``."""
+    return spandrel_file(name) is not None or Path(name).suffix in CHECKPOINT_SUFFIXES
 
 
 def _check_restorer(model: Any, source: str) -> None:

@@ -81,4 +81,5 @@ LOSSES = {
     "MSELoss": {},
 }
 # What holds networks, rather than being one: tested in `test_restorers`.
+ELSEWHERE = {"SpandrelNetwork"}  # of a file of other code: tests/zoo/test_spandrel_file.py
 AROUND = {"ImagePreprocessor", "InternalLearning", "Restorer"}
