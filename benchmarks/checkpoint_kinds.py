@@ -8,7 +8,6 @@ import os
 import pickle
 import random
 import struct
-import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -244,24 +243,6 @@ def _overlapping(content: Content, path: Path, rng: random.Random) -> Path:
     return path
 
 
-def _twice(content: Content, path: Path, rng: random.Random) -> Path:
-    torch.save(content, path)
-    name = f"{path.stem}/{rng.choice(('data.pkl', 'data/0', 'version'))}"
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(name, pickle.dumps({"state_dict": {}}, 2))
-    return path
-
-
-def _first_format(content: Content, path: Path, rng: random.Random) -> Path:
-    with tarfile.open(path, "w") as archive:
-        for name in ("sys_info", "pickle", "storages", "tensors"):
-            data = pickle.dumps(HOSTILE["os.system"]())
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return path
-
-
 def _script(content: Content, path: Path, rng: random.Random) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x/constants.pkl", pickle.dumps(()))
@@ -417,11 +398,6 @@ KINDS = (
         may_open=WEIGHTS_ONLY,
     ),
     Kind(
-        "config: a search without end",
-        config_value(window=lambda rng: 10**9, num_neighbors=lambda rng: 2**36),
-        may_open=WEIGHTS_ONLY,
-    ),
-    Kind(
         "config: values of other kinds",
         config_value(
             channels=lambda rng: rng.choice(JUNK),
@@ -451,8 +427,6 @@ KINDS = (
     Kind("script archive", _script),
     Kind("compressed archive", _repacked),
     Kind("one member, many names", _overlapping),
-    Kind("two members of one name", _twice),
-    Kind("PyTorch's first format", _first_format),
     Kind("two archives", raw(lambda data, rng: data + rng.choice((data, b"x", bytes(22))))),
     Kind("cut", raw(lambda data, rng: data[: rng.randrange(len(data))], (".pth", ".safetensors"))),
     Kind("flipped bits", raw(_flip), harmless=True),
