@@ -54,7 +54,7 @@ def test_the_config_makes_lr_pictures_of_them_as_it_did(photos: Path, config_fil
 
 def test_photographs_stay_photographs(photos: Path) -> None:
     """The photo model's config draws noise and JPEG; its validation compresses."""
-    config = load_config("edsr-tiny-photo_x2c32b8_1xb8-3k_bsds-t91-wall2k", images=[photos])
+    config = load_config("edsr-tiny-photo_x2c32b8_1xb8-4k_bsds-t91-wall2k", images=[photos])
     kinds = [step.type for step in config.train_dataloader.dataset.pipeline]
     assert kinds.count("Degrade") == 2
     assert [step.type for step in config.val_dataloader.dataset.degradations] == [

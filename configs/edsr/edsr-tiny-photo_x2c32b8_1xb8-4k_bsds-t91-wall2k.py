@@ -7,4 +7,4 @@ _base_ = [
     "../_base_/runtime/ema.py",
 ]
 model = dict(network=dict(init_cfg=dict(type="Pretrained", checkpoint="edsr_tiny_x2")))
-train_cfg = dict(max_iters=3_000, val_interval=3_000)
+train_cfg = dict(max_iters=4_000, val_interval=4_000)
