@@ -19,6 +19,8 @@ INFERENCER = (
     "report_deviation",
     "max_pixels",
     "value_range",
+    "wrap",
+    "consistent",
     "adapt",
     "adapt_kernel",
     "keeps_size",
@@ -72,6 +74,9 @@ def _add_model(parser: argparse.ArgumentParser, default_model: str | None) -> No
         metavar="KERNEL",
         help="how pictures are supposed to have become small when the network is tuned: bicubic "
         "(the default), gaussian:SIGMA, or a text file of the kernel",
+    )
+    model.add_argument(
+        "--wrap", action="store_true", help="seamless textures: beyond a side lies the opposite one"
     )
     model.add_argument("--amp", action="store_true", help="compute in bfloat16")
     model.add_argument("--compile", action="store_true", help="compile the network first")

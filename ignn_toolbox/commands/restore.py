@@ -22,7 +22,7 @@ many pictures:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _pictures.add_arguments(parser, None)
-    parser.set_defaults(keeps_size=True)
+    parser.set_defaults(consistent=False, keeps_size=True)
 
 
 def run(args: argparse.Namespace) -> int:

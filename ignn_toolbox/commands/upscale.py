@@ -29,6 +29,11 @@ _USUAL = 8.0  # the largest factor that few ask for by mistake
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _pictures.add_arguments(parser, DEFAULT_MODEL)
     parser.set_defaults(keeps_size=False)
+    parser.add_argument(
+        "--consistent",
+        action="store_true",
+        help="change the result until the bicubic reduces it to the input, and say how near",
+    )
     size = parser.add_argument_group("size (default: the model's scale)")
     size.add_argument(
         "--factor", type=float, help=f"output size over input size, such as 2.5; 1 to {_USUAL:g}"

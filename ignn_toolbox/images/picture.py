@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from .tiff_tags import Tag
+
 ORIENTATION_TAG = 0x0112
 
 
@@ -38,14 +40,15 @@ class Picture:
     Attributes:
         pixels: ``(H, W, C)`` as stored in the file, before any rotation that EXIF asks for
             (TIFF files are turned when they are read); uint8, uint16 or, from TIFF, floating
-            point; C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGB and alpha). Alpha is not
-            multiplied into the colours.
+            point; C is 1 (grey), 2 (grey and alpha), 3 (RGB), 4 (RGB and alpha) or, from TIFF, more
+            (bands). Alpha is not multiplied into the colours.
         format: A key of `ignn_toolbox.images.FORMATS`.
         exif: The EXIF block without its record of the size, orientation included.
         icc_profile: The colour profile.
         xmp: The XMP packet, which holds captions, ratings and the like.
         resolution: Pixels per inch, across and down.
         chunks: What else a PNG file says, kind and content of each chunk: gamma, primaries, text.
+        tags: What else a TIFF file says: texts, and the place on Earth (GeoTIFF), see `tiff_tags`.
         notes: What was changed or left behind, one phrase each.
     """
 
@@ -56,6 +59,7 @@ class Picture:
     xmp: bytes | None = None
     resolution: tuple[float, float] | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    tags: tuple[Tag, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

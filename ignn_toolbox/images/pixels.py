@@ -8,13 +8,17 @@ LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 _SLACK = 0.1  # of the range: what interpolation may overshoot
 
 
-def checked_array(pixels: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
+def checked_array(
+    pixels: np.ndarray, value_range: tuple[float, float] | None = None, *, bands: bool = False
+) -> np.ndarray:
     """Return an array as the picture that it is, its bytes in this machine's order.
 
     Args:
         pixels: ``(H, W)`` or ``(H, W, C)``, uint8, uint16 or floating point.
         value_range: Which floating-point values are black and white; they become 0 and 1. By
             default they are 0 and 1.
+        bands: Whether there may be more than four channels, which are bands then; an array whose
+            channels come first would be taken for one.
 
     Raises:
         TypeError: Another dtype.
@@ -22,7 +26,7 @@ def checked_array(pixels: np.ndarray, value_range: tuple[float, float] | None = 
             of the range outside it, or a range for integers.
     """
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    if pixels.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in pixels.shape:
+    if pixels.ndim not in (2, 3) or (channels > 4 and not bands) or 0 in pixels.shape:
         raise ValueError(
             f"an array of shape {pixels.shape} is no picture; (H, W) or (H, W, C) with 1 (grey), "
             "2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha) channels is needed"

@@ -106,6 +106,8 @@ def read_image(
         if picture.pixels.dtype != np.uint8:
             bits = picture.pixels.dtype.itemsize * 8
             raise PictureError(f"has {bits} bits a channel, and 8 are needed: convert it")
+        if picture.pixels.shape[2] > 4:
+            raise PictureError(f"has {picture.pixels.shape[2]} bands, not grey or RGB: choose some")
     except PictureError as error:
         raise error.about(f"{shown(path)} cannot be read as an image: it") from error
     pixels = upright(picture.pixels, picture.orientation)

@@ -18,6 +18,7 @@ from .colour import pixels_of
 from .metadata import MAX_BYTES, bounded_xmp, exif_of_tiff
 from .picture import Picture, PictureError
 from .pixels import LARGEST, divided_by_alpha, upright
+from .tiff_tags import kept_tags
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ASSOCIATED, _ALPHA = 1, (1, 2, 999)  # kinds of extra samples; 999: Corel Draw
@@ -56,9 +57,9 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
     """Decode a TIFF file; see `decode_picture`.
 
     Samples of 8 and 16 bits and of floating point are taken as they are stored, and their tags
-    looked at here: white
-    that is zero, colours with alpha multiplied in, channels that are no alpha, the way up. The
-    rest (1, 2 and 4 bits, palettes, JPEG and fax compression, CMYK) is Pillow's.
+    looked at here: white that is zero, colours with alpha multiplied in, channels that are no
+    alpha, the way up. The rest (1, 2 and 4 bits, palettes, JPEG and fax compression, CMYK) is
+    Pillow's.
     """
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         number, page = _only_page(file)
@@ -68,6 +69,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
         exif = exif_of_tiff(data, page.offset, {tag.code for tag in page.tags}, notes)
         xmp = bounded_xmp(page.tags.valueof(_XMP), notes)
         resolution = _resolution(page)
+        tags = kept_tags(page, page.tags.valueof(274, 1) not in (0, 1), notes)
         _check_whole(data, file, page, notes)
         if _is_plain(page):
             samples = _samples(data, page, file.byteorder)
@@ -79,7 +81,7 @@ def read_tiff(data: bytes, admit: Callable[[int, int], None]) -> Picture:
             image = _Unlimited(io.BytesIO(data))
             image.seek(number)
             pixels, profile = pixels_of(image, profile, notes)  # turned upright as it is loaded
-    return Picture(pixels, "tiff", exif, profile, xmp, resolution, notes=tuple(notes))
+    return Picture(pixels, "tiff", exif, profile, xmp, resolution, tags=tags, notes=tuple(notes))
 
 
 def encode_tiff(picture: Picture) -> bytes:
@@ -87,15 +89,18 @@ def encode_tiff(picture: Picture) -> bytes:
     pixels = picture.pixels
     channels = pixels.shape[2]
     options: dict[str, Any] = {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
+    if channels > 4:
+        options = {"extrasamples": ["unspecified"] * (channels - 1)}
     if picture.resolution is not None:
         options |= {"resolution": picture.resolution, "resolutionunit": "INCH"}
+    options["extratags"] = [(*tag, True) for tag in picture.tags]
     if picture.xmp is not None:
-        options["extratags"] = [(_XMP, 1, len(picture.xmp), picture.xmp, True)]
+        options["extratags"] += [(_XMP, 1, len(picture.xmp), picture.xmp, True)]
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
         pixels if channels > 1 else pixels[:, :, 0],
-        photometric="rgb" if channels >= 3 else "minisblack",
+        photometric="rgb" if channels in (3, 4) else "minisblack",
         planarconfig="contig" if channels > 1 else None,
         compression="zlib",
         predictor=pixels.dtype.kind == "u",
@@ -296,7 +301,7 @@ def _decompressed(
 
 
 def _interpreted(samples: np.ndarray, page: Any, notes: list[str]) -> np.ndarray:
-    """Grey or RGB, with alpha that is not multiplied in, of samples as stored."""
+    """Grey or RGB, with alpha that is not multiplied in, or more than four bands."""
     colours = 3 if page.photometric == _RGB else 1
     extra = samples.shape[2] - colours
     if extra < 0:
@@ -306,6 +311,8 @@ def _interpreted(samples: np.ndarray, page: Any, notes: list[str]) -> np.ndarray
         kinds = (2,) if extra == 1 else ()  # left out by many programs
     kinds = [int(kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,))][:extra]
     alpha = next((place for place, kind in enumerate(kinds) if kind in _ALPHA), None)
+    if samples.shape[2] > 4 and alpha is None and page.photometric != _WHITE_IS_ZERO:
+        return samples  # bands of some instrument
     if extra > (alpha is not None):
         notes.append("channels that are neither colour nor transparency were left behind")
     colour = samples[:, :, :colours]

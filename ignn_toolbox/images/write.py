@@ -17,6 +17,7 @@ from .picture import ORIENTATION_TAG, Picture, PictureError
 from .pixels import LARGEST, over_background, to_8_bits, upright
 from .png import encode_png16, says_other_colours, with_chunks
 from .tiff import encode_tiff
+from .tiff_tags import GEO
 
 DEFAULT_QUALITY = 95
 
@@ -24,6 +25,7 @@ _EXIF_FORMATS = ("png", "jpg", "webp")
 _RESOLUTION_FORMATS = ("png", "jpg", "tiff", "bmp")
 _SOFTWARE_TAG = 0x0131  # the program that wrote the file, which is now another
 _LONGEST_JPEG_EXIF = 65_533
+_WAY_UP = {ORIENTATION_TAG}
 _SCREEN = 96  # pixels per inch that programs write who know of none
 
 
@@ -48,8 +50,8 @@ def as_writable(
         has none. What else is lost (EXIF, profile, 16 bits, ...) is in ``notes``.
 
     Raises:
-        PictureError: The format has no transparency, no floating point, or no place for so many
-            pixels.
+        PictureError: The format has no transparency, no floating point, no bands, or no place for
+            so many pixels.
     """
     kind = FORMATS[file_format]
     if max(size) > kind.largest_side:
@@ -62,6 +64,11 @@ def as_writable(
         able = ", ".join(other.name for other in FORMATS.values() if other.floating)
         raise PictureError(
             f"{shown(name)} holds floating point, which {file_format} cannot; choose {able}"
+        )
+    if pixels.shape[2] > 4 and file_format != "tiff":
+        raise PictureError(
+            f"{shown(name)} has {pixels.shape[2]} bands, which {file_format} cannot hold; choose "
+            "tiff"
         )
     if pixels.shape[2] in (2, 4) and not kind.alpha:
         if (pixels[:, :, -1] == LARGEST[pixels.dtype]).all():
@@ -162,13 +169,18 @@ def _kept(picture: Picture) -> Picture:
     if picture.pixels.dtype == np.uint16 and not FORMATS[kind].deep:
         notes.append(f"16 bits a channel became 8, which is what {kind} holds")
     if picture.exif is not None and kind not in _EXIF_FORMATS:
-        if _is_worth_a_note(picture.exif):
+        held = {code for code, *_ in picture.tags} if kind == "tiff" else set()
+        if _is_worth_a_note(picture.exif) and not _tags_of(picture.exif) <= held | _WAY_UP:
             lost("EXIF")
         picture = replace(picture, pixels=upright(picture.pixels, picture.orientation), exif=None)
     if kind == "jpg" and len(picture.exif or b"") > _LONGEST_JPEG_EXIF:
         lost(f"EXIF of {len(picture.exif or b''):,} bytes")
         turned = upright(picture.pixels, picture.orientation)
         picture = replace(picture, pixels=turned, exif=None)
+    if picture.tags and kind != "tiff":
+        if any(code in GEO for code, *_ in picture.tags):
+            lost("the place on Earth (GeoTIFF)")
+        picture = replace(picture, tags=())
     if picture.icc_profile is not None and kind == "bmp":
         lost("the colour profile")
         picture = replace(picture, icc_profile=None)
@@ -187,6 +199,12 @@ def _kept(picture: Picture) -> Picture:
             lost("text")
         picture = replace(picture, chunks=())
     return replace(picture, notes=tuple(dict.fromkeys(notes)))
+
+
+def _tags_of(block: bytes) -> set[int]:
+    exif = Image.Exif()
+    exif.load(block)
+    return set(exif)
 
 
 def _is_worth_a_note(block: bytes) -> bool:

@@ -25,6 +25,7 @@ from ..images import (
     upright,
 )
 from ..images.convert import tensor_to_arrays, to_array, to_tensor
+from ..images.tiff_tags import enlarged_tags
 from ..models.colour import restore_in_colour
 from ..models.restorers import InternalLearning, Restorer, SelfEnsemble
 from ..models.restorers.internal_learning import parse_steps
@@ -33,6 +34,8 @@ from ..models.steps import Network
 from ..ops import imresize
 from ..zoo import DEFAULT_MODEL, zoo_models
 from ..zoo.loading import init_model
+from .consistency import consistent as back_projected
+from .consistency import wrapped
 from .forecast import Forecast
 from .memory import parse_memory
 from .planner import TileMode
@@ -43,6 +46,7 @@ from .target import Target
 Restore = Callable[[Tensor], Tensor]
 Source = str | Path | np.ndarray | Tensor | Image.Image
 
+_WRAPPED = 32  # pixels beyond each side of a seamless picture
 _LARGEST_GROWTH = 16  # in pixels: x4 is the largest scale of a network
 
 
@@ -65,6 +69,10 @@ class SRInferencer:
             ``'independent'`` restores each tile on its own and blends them.
         report_deviation: Restore in exact tiles too and report how far independent ones are off.
         max_pixels: Larger picture files are refused before they are decoded.
+        wrap: The picture is a seamless texture: what lies beyond a side is the opposite one. Only
+            at the model's scale.
+        consistent: Change the result until its reduction by the bicubic is the input, and report
+            how far that is reached, see `restore.consistency`.
         value_range: Which values of floating-point pictures are black and white, 0 and 1 by
             default; results are in the same range. Others than floating-point ones have their own.
         adapt: Tune the network on each picture before restoring it, if that is predicted to gain:
@@ -104,6 +112,8 @@ class SRInferencer:
         tile_mode: TileMode = "exact",
         report_deviation: bool = False,
         max_pixels: int = MAX_PIXELS,
+        wrap: bool = False,
+        consistent: bool = False,
         value_range: tuple[float, float] | None = None,
         adapt: str | int | InternalLearning | None = None,
         adapt_kernel: str | None = None,
@@ -112,6 +122,7 @@ class SRInferencer:
         self.device = _device(device)
         self.max_pixels = max_pixels
         self._range = value_range
+        self._wrap, self._consistent = wrap, consistent
         self._amp = amp
         if adapt_kernel is not None and not isinstance(adapt, str | int):
             raise ValueError(
@@ -198,16 +209,23 @@ class SRInferencer:
     def restore_picture(self, picture: Picture, target: Target = Target()) -> Picture:
         """Restores a decoded picture; format, EXIF and colour profile stay."""
         target = target.as_stored(picture.orientation)
-        restored = self.restore_pixels(self._checked(picture.pixels), target)
-        return replace(picture, pixels=self._in_range(restored))
+        restored = self.restore_pixels(self._checked(picture.pixels, bands=True), target)
+        rows, cols, _ = picture.pixels.shape
+        tags = enlarged_tags(picture.tags, restored.shape[0] / rows, restored.shape[1] / cols)
+        return replace(picture, pixels=self._in_range(restored), tags=tags)
 
     def restore_pixels(self, pixels: np.ndarray, target: Target = Target()) -> np.ndarray:
         """Restores one array ``(H, W, C)``: uint8, uint16 or floating point in [0, 1].
 
+        More than four channels are bands, of which each is restored as grey.
         Colour under fully transparent pixels takes no part: it is replaced by that of the nearest
         visible pixel before the network sees it.
         """
         channels = pixels.shape[2]
+        if channels > 4:
+            self.inform(f"{channels} bands are restored one by one")
+            bands = np.split(pixels, channels, axis=2)
+            return np.concatenate([self.restore_pixels(band, target) for band in bands], axis=2)
         size = self._output_size(pixels, target)
         alpha = pixels[:, :, channels - 1] if channels in (2, 4) else None
         colour = pixels[:, :, :3] if channels >= 3 else pixels[:, :, :1]
@@ -219,9 +237,10 @@ class SRInferencer:
             restored = torch.cat([restored, mask], 1)
         return to_array(restored, pixels.dtype)
 
-    def _checked(self, pixels: np.ndarray) -> np.ndarray:
+    def _checked(self, pixels: np.ndarray, bands: bool = False) -> np.ndarray:
         """Pixels whose floating-point values were in `value_range`, with these in [0, 1]."""
-        return checked_array(pixels, self._range if _is_floating(pixels) else None)
+        given = self._range if _is_floating(pixels) else None
+        return checked_array(pixels, given, bands=bands)
 
     def _in_range(self, pixels: np.ndarray) -> np.ndarray:
         """The way back."""
@@ -247,9 +266,24 @@ class SRInferencer:
             torch.autocast(self.device.type, torch.bfloat16, enabled=self._amp),
         ):
             self._say_how_long(restore, scale, lq)
-            sr = restore(lq)
-        sr = sr.float().cpu()
-        return sr if sr.shape[-2:] == size else imresize(sr, size=size)
+            sr = restore(wrapped(lq, _WRAPPED) if self._wrap else lq)
+        sr, lq = sr.float().cpu(), lq.cpu()
+        if self._wrap:
+            sr = sr[..., _WRAPPED * scale : -_WRAPPED * scale, _WRAPPED * scale : -_WRAPPED * scale]
+        if sr.shape[-2:] != size:
+            if self._wrap:
+                raise ValueError(f"wrap: a seamless picture keeps the model's scale, x{scale}")
+            sr = imresize(sr, size=size)
+        if self._consistent:
+            if size[0] < lq.shape[-2] or size[1] < lq.shape[-1] or scale == 1:
+                raise ValueError("consistent: the result must be larger than the input")
+            sr, before, after = back_projected(sr, lq)
+            self.report(
+                f"reduced, the result differs from the input by at most {after.largest:.2f} of 255 "
+                f"levels, mean {after.mean:.4f} (before back-projection {before.largest:.2f}, "
+                f"{before.mean:.4f})"
+            )
+        return sr
 
     def _nearest(self, factor: float) -> int:
         """The scale nearest to ``factor``, the larger of two, whose network is loaded on need."""
@@ -341,7 +375,7 @@ class SRInferencer:
             return None
         if isinstance(source, str | Path):
             picture = read_picture(source, self.max_pixels)
-            return [replace(picture, pixels=self._checked(picture.pixels))]
+            return [replace(picture, pixels=self._checked(picture.pixels, bands=True))]
         if isinstance(source, Image.Image):
             return [from_pillow(source, self._range)]
         if isinstance(source, Tensor):

@@ -142,6 +142,8 @@ class Studio:
                 f"{shown(path.name)} has {error.width}x{error.height} pixels; this page takes "
                 f"{self.limits.megapixels:g} megapixels."
             ) from error
+        if picture.pixels.shape[2] > 4:
+            raise ValueError(f"{shown(path.name)} has bands, which this page cannot show.")
         if picture.pixels.dtype.kind == "f":
             raise ValueError(
                 f"{shown(path.name)} holds floating point, which this page cannot show."

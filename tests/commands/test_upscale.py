@@ -163,6 +163,24 @@ def test_floating_point_files_keep_their_range_and_say_what_it_is(
     assert "a.tif holds floating point, which png cannot; choose tiff" in err
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_bands_go_through_one_by_one_with_all_their_bits(upscale, tmp_path, tiny_checkpoint, dtype):
+    bands = np.random.default_rng(0).random((24, 30, 6))
+    bands = (bands * 65535).astype(dtype) if dtype == np.uint16 else bands.astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", bands, photometric="minisblack", planarconfig="contig")
+    status, _, err = upscale(tmp_path / "a.tif", "-o", tmp_path / "b.tif")
+    assert status == 0, err
+    assert "6 bands are restored one by one" in err
+    written = tifffile.imread(tmp_path / "b.tif")
+    assert written.shape == (48, 60, 6)
+    assert written.dtype == dtype
+    each = SRInferencer(tiny_checkpoint, device="cpu")(list(np.moveaxis(bands, 2, 0)))
+    for band, wanted in zip(np.moveaxis(written, 2, 0), each, strict=True):
+        np.testing.assert_array_equal(band, wanted)
+    status, _, err = upscale(tmp_path / "a.tif", "-o", tmp_path / "b.png")
+    assert "has 6 bands, which png cannot hold; choose tiff" in err
+
+
 def test_bad_files_are_named_and_the_rest_is_done(upscale, tmp_path):
     folder = tmp_path / "in"
     good = save(folder / "good.png")

@@ -12,7 +12,14 @@ import pytest
 import tifffile
 from PIL import Image
 
-from ignn_toolbox.images import Picture, PictureError, decode_picture, encode_picture
+from ignn_toolbox.images import (
+    Picture,
+    PictureError,
+    as_writable,
+    decode_picture,
+    encode_picture,
+)
+from ignn_toolbox.images.tiff_tags import enlarged_tags
 
 SIZE = (45, 37)  # no multiple of a tile
 
@@ -328,3 +335,68 @@ def test_pages_are_counted_also_in_one_directory() -> None:
     tifffile.imwrite(buffer, np.zeros((4, 8, 9), np.uint8), imagej=True)
     with pytest.raises(PictureError, match=r"several pages \(4\)"):
         read(buffer.getvalue())
+
+
+GEO = [
+    (33550, "d", 3, (30.0, 20.0, 0.0), True),
+    (
+        33922,
+        "d",
+        12,
+        (0.0, 0.0, 0.0, 5e5, 4e6, 0.0, 10.0, 5.0, 0.0, 500300.0, 3999900.0, 0.0),
+        True,
+    ),
+    (34735, "H", 8, (1, 1, 0, 1, 1025, 0, 1, 1), True),
+    (34737, "s", 0, "WGS 84|", True),
+    (42113, "s", 0, "-9999", True),
+]
+
+
+def geo_of(data: bytes) -> dict:
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return {tag.code: tag.value for tag in file.pages[0].tags}
+
+
+def test_texts_and_the_place_on_earth_go_into_another_tiff() -> None:
+    texts = {"description": "a field", "datetime": "2026:11:25 12:00:00"}
+    data = tiff(noise("uint16", 1), "minisblack", extratags=GEO, **texts)
+    before, after = geo_of(data), geo_of(encode_picture(decode_picture(data, "x")))
+    for code in (270, 306, 33550, 33922, 34735, 34737, 42113):
+        assert after[code] == before[code], code
+    assert decode_picture(data, "x").notes == ()
+    written = as_writable(decode_picture(data, "x"), "png", SIZE, "x")
+    assert any("place on Earth (GeoTIFF), which png cannot hold" in note for note in written.notes)
+    turned = decode_picture(tiff(noise("uint16", 1), "minisblack", extratags=[*GEO, TURNED]), "x")
+    assert any("the place on Earth was left behind" in note for note in turned.notes)
+    assert not {code for code, *_ in turned.tags} & {33550, 33922, 34264}
+
+
+TURNED = (274, "H", 1, 6, True)
+
+
+@pytest.mark.parametrize("point", [False, True])
+def test_each_place_on_earth_stays_where_it_is_in_a_larger_picture(point) -> None:
+    """By the scale and tie point, and by the matrix; the corner of a pixel, or its centre."""
+    keys = (34735, 3, 8, (1, 1, 0, 1, 1025, 0, 1, 2 if point else 1))
+    scaled = ((33550, 12, 3, (30.0, 20.0, 0.0)), (33922, 12, 6, (3.0, 2.0, 0.0, 7e5, 4e6, 0.0)))
+    matrix = (34264, 12, 16, (30.0, 1.0, 0, 7e5, 2.0, -20.0, 0, 4e6, 0, 0, 0, 0, 0, 0, 0, 1.0))
+    half = 0.5 if point else 0.0
+    x, y = 11.0, 4.0  # of a corner in the picture before, and of it in the picture after
+    larger_x, larger_y = 3 * x, 2 * y
+    for tags in (scaled, (matrix,)):
+        made = {tag[0]: tag[3] for tag in enlarged_tags((keys, *tags), 2, 3)}
+        now = {tag[0]: tag[3] for tag in tags}
+
+        def place(values: dict, column: float, row: float) -> np.ndarray:
+            if 34264 in values:
+                whole = np.array(values[34264]).reshape(4, 4)
+                return (whole @ [column - half, row - half, 0, 1])[:2]
+            scale, tie = values[33550], values[33922]
+            return np.array(
+                [
+                    tie[3] + (column - half - tie[0]) * scale[0],
+                    tie[4] - (row - half - tie[1]) * scale[1],
+                ]
+            )
+
+        np.testing.assert_allclose(place(made, larger_x, larger_y), place(now, x, y), rtol=1e-12)

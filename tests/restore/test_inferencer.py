@@ -48,6 +48,13 @@ def tiny():
     return MODELS.build(config)
 
 
+@pytest.fixture(scope="module")
+def tiny_cnn():
+    torch.manual_seed(0)
+    network = dict(type="EDSR", scale=2, channels=8, num_blocks=2)
+    return MODELS.build(dict(type="Restorer", network=network))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.float16])
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3)])
 def test_dtype_and_shape_of_the_input_are_kept(nearest, dtype, shape):
@@ -369,3 +376,35 @@ def test_a_network_of_large_pictures_only_foretells_nothing():
         raise ValueError("too small")
 
     assert forecast.Forecast()(2, network, torch.zeros(1, 3, 1000, 2000)) is None
+
+
+def test_a_seamless_texture_stays_seamless(tiny_cnn):
+    """Rolled input, rolled result: no side is a border, for a network that sees 32 pixels."""
+    pixels = noise(np.uint8, 20, 26, 3)
+    inferencer = SRInferencer(tiny_cnn, device="cpu", wrap=True)
+    whole, rolled = inferencer([pixels, np.roll(pixels, (7, 11), (0, 1))])
+    np.testing.assert_array_equal(np.roll(whole, (14, 22), (0, 1)), rolled)
+    (plain,) = SRInferencer(tiny_cnn, device="cpu")(pixels)
+    inner = slice(16, -16)
+    np.testing.assert_array_equal(plain[inner, inner], whole[inner, inner])
+    assert (plain != whole).any()
+    with pytest.raises(ValueError, match="wrap: a seamless picture keeps the model's scale, x2"):
+        next(inferencer(pixels, factor=3))
+
+
+@pytest.mark.parametrize("factor", [None, 3])
+def test_a_consistent_result_reduces_to_the_input(nearest_restorer, factor):
+    smooth = torch.rand(1, 3, 40, 50, generator=torch.Generator().manual_seed(0))
+    pixels = imresize(smooth, 1 / 2)[0].clamp(0, 1).permute(1, 2, 0).numpy()
+    inferencer, said = SRInferencer(nearest_restorer, device="cpu", consistent=True), []
+    inferencer.report = said.append
+    (result,) = inferencer(pixels, factor=factor)
+    reduced = imresize(torch.from_numpy(result).permute(2, 0, 1)[None], size=(20, 25))
+    off = np.abs(reduced[0].permute(1, 2, 0).numpy() - pixels) * 255
+    assert f"at most {off.max():.2f} of 255 levels, mean {off.mean():.4f}" in said[-1]
+    (plain,) = SRInferencer(nearest_restorer, device="cpu")(pixels, factor=factor)
+    reduced = imresize(torch.from_numpy(plain).permute(2, 0, 1)[None], size=(20, 25))
+    before = np.abs(reduced[0].permute(1, 2, 0).numpy() - pixels) * 255
+    assert off.mean() < 0.05 < before.mean() / 10
+    with pytest.raises(ValueError, match="consistent: the result must be larger"):
+        next(inferencer(pixels, factor=0.5))
