@@ -7,6 +7,7 @@ import numpy as np
 Tag = tuple[int, int, int, Any]  # code, type and count as in the file, value
 
 TEXT = {270, 271, 272, 306, 315, 316, 33432}  # description, make, model, time, artist, ...
+_DESCRIPTION = 270
 _SCALE, _TIE_POINTS, _MATRIX, _KEYS = 33550, 33922, 34264, 34735
 GEO = {_SCALE, _TIE_POINTS, _MATRIX, _KEYS, 34736, 34737, 42112, 42113}
 _PLACES = {_SCALE, _TIE_POINTS, _MATRIX}
@@ -27,6 +28,8 @@ def kept_tags(page: Any, turned: bool, notes: list[str]) -> tuple[Tag, ...]:
         for tag in page.tags:
             if tag.code in TEXT | GEO and tag.count <= _MOST:
                 value = tag.value.encode("utf-8") if isinstance(tag.value, str) else tag.value
+                if tag.code == _DESCRIPTION and _holds_sizes(value):
+                    continue  # programs that write it read it, and the sizes would be wrong
                 count = len(value) if isinstance(value, bytes) else tag.count
                 found.append((tag.code, int(tag.dtype), count, value))
     except Exception:  # no reason to refuse the picture
@@ -36,6 +39,12 @@ def kept_tags(page: Any, turned: bool, notes: list[str]) -> tuple[Tag, ...]:
         notes.append("the place on Earth was left behind, because the picture was turned upright")
         found = [tag for tag in found if tag[0] not in GEO]
     return tuple(found)
+
+
+def _holds_sizes(description: Any) -> bool:
+    """Whether a description is for tifffile, ImageJ or OME rather than for people."""
+    text = description if isinstance(description, bytes) else b""
+    return text.startswith((b'{"shape"', b"ImageJ=")) or b"<OME " in text[:4096]
 
 
 def enlarged_tags(tags: tuple[Tag, ...], down: float, across: float) -> tuple[Tag, ...]:
