@@ -4,6 +4,7 @@ Every fast operator has a textbook version in `reference`, which tests use as or
 """
 
 from .aggregate import Neighbors, aggregate, prepare_neighbors, sum_neighbors
+from .cuda.choice import triton_obstacle
 from .edge_labels import edge_label
 from .graph import PatchGraph
 from .overlap import fold_constant
@@ -30,5 +31,6 @@ __all__ = [
     "prepare_neighbors",
     "search",
     "sum_neighbors",
+    "triton_obstacle",
     "window_starts",
 ]
