@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..devices import find_device
 from ..files import LockedError, locked
 from ..images import SUFFIXES
 from .fingerprint import describe_run
@@ -144,15 +145,16 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _device(device: str | None, processes: Processes) -> str | None:
     """One of its node's GPUs for each process, unless a certain one is asked for."""
-    if device not in (None, "cuda") or processes.world == 1 or not torch.cuda.is_available():
+    where = find_device(device)
+    if device not in (None, where.type) or processes.world == 1 or where.type == "cpu":
         return device
-    return f"cuda:{processes.local_rank % torch.cuda.device_count()}"
+    return f"{where.type}:{processes.local_rank % torch.accelerator.device_count()}"
 
 
 def _sharing(device: str | None, processes: Processes) -> int:
     """Number of processes that share this one's memory, on its GPU or else its node."""
-    if torch.cuda.is_available() and (device is None or device.startswith("cuda")):
-        return -(-processes.local_world // torch.cuda.device_count())
+    if find_device(device).type != "cpu":
+        return -(-processes.local_world // torch.accelerator.device_count())
     return processes.local_world
 
 
@@ -162,7 +164,6 @@ def _load(arguments: dict[str, Any], sharing: int) -> SRInferencer:
     from ..restore.memory import free_memory
 
     if arguments["memory"] is None and sharing > 1:
-        where = arguments["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
-        memory = free_memory(torch.device(where)) // (2 * sharing)
+        memory = free_memory(find_device(arguments["device"])) // (2 * sharing)
         arguments = {**arguments, "memory": memory}
     return SRInferencer(**arguments)

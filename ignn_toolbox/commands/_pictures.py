@@ -3,6 +3,7 @@
 import argparse
 
 from ..images import DEFAULT_QUALITY, FORMATS, MAX_PIXELS
+from ._device import add_device
 from ._voice import add_voice
 
 # Options that are arguments of the inferencer, by the same names.
@@ -60,7 +61,7 @@ def _add_model(parser: argparse.ArgumentParser, default_model: str | None) -> No
         + (" (default: %(default)s)" if default_model else ""),
     )
     model.add_argument("--checkpoint", help="weights to load into the model")
-    model.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    add_device(model)
     model.add_argument(
         "--adapt",
         metavar="HOW",

@@ -6,6 +6,7 @@ from pathlib import Path
 from ..evaluation.protocols import DEFAULT_PROTOCOL
 from ..text import shown
 from ._console import console, table
+from ._device import add_device
 
 HELP = f"""Restore a photograph and a self-similar pattern, or the pictures you name, with the
 shipped models. Each is shrunk by MATLAB's bicubic first and compared with the original afterwards
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="*", help="pictures to shrink, restore and compare")
     parser.add_argument("-o", "--output", default="ignn_demo.png", help="default: %(default)s")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
+    add_device(parser)
     parser.add_argument(
         "--model",
         nargs="+",
@@ -34,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ..datasets.transforms import modcrop
+    from ..devices import find_device
     from ..images import Picture, encode_picture, write_new
     from ..visualization.comparison import stack_rows
     from ..visualization.demo import compare, draw, pictures
@@ -42,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     output = Path(args.output)
     if output.exists() and not args.overwrite:
         raise FileExistsError(f"{output} exists; use --overwrite or another name (-o)")
-    restorers = {Path(name).stem: init_model(name) for name in args.models}
+    device = find_device(args.device)
+    restorers = {Path(name).stem: init_model(name, device=device) for name in args.models}
     scales = {restorer.scale for restorer in restorers.values()}
     if len(scales) > 1:
         raise ValueError(f"models of different scales cannot be compared: {sorted(scales)}")
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     for name, original in pictures(args.images):
         with out.status(f"restoring {name}"):
             original = modcrop(original, scale)
-            results = compare(original, restorers, scale)
+            results = compare(original, restorers, scale, device)
         for index, result in enumerate(results):
             figures = (f"{result.psnr:.2f}", f"{result.ssim:.4f}", f"{result.seconds:.2f}")
             rows.add_row("" if index else name, shown(result.method), *figures)

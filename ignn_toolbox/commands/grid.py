@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..text import shown
+from ._device import add_device
 
 if TYPE_CHECKING:
     from ..engine.grid import Grid
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", type=Path, help="folder of runs and tables (default: grids/<file>)"
     )
     parser.add_argument("--data-root", metavar="DIR", help="folder that holds the data sets")
+    add_device(parser)
     parser.add_argument(
         "--shard", default="0/1", metavar="I/N", help="this process's part, auto under a launcher"
     )
@@ -59,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
     shard = shard_of(args.shard)
     out_dir = args.out or Path("grids", Path(args.file).stem)
-    grid = load_grid(args.file, out_dir, args.data_root, parse_options(args.cfg_options))
+    options = parse_options(args.cfg_options)
+    if args.device is not None:
+        options["device"] = args.device
+    grid = load_grid(args.file, out_dir, args.data_root, options)
     if args.dry_run:
         for index, variant in enumerate(grid.variants):
             done = variant_results(variant, grid.sets) is not None

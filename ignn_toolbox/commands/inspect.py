@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ._device import add_device
+
 HELP = "draw a patch's neighbours and their weights, feature maps, or how a picture repeats itself"
 EXAMPLES = """examples:
   ignn inspect house.png --at auto                       # a query and its k neighbours (Figure 1)
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="zoo name, config or checkpoint (default: %(default)s)",
     )
     parser.add_argument("--checkpoint", help="weights to load into the model")
+    add_device(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help=".png or .pdf (default: IMAGE_WHAT.png)"
     )
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _figure(args: argparse.Namespace, image):  # type: ignore[no-untyped-def]
+    from ..devices import find_device
     from ..evaluation.recurrence import recurrence_map
     from ..visualization import figures
     from ..visualization.attention import attended_from
@@ -67,7 +71,7 @@ def _figure(args: argparse.Namespace, image):  # type: ignore[no-untyped-def]
         print(f"at {place[0]},{place[1]}")
     elif not args.features:
         place = _pixel(args.at)
-    network = init_model(args.model, args.checkpoint).network
+    network = init_model(args.model, args.checkpoint, find_device(args.device)).network
     if place is None:
         return figures.draw_features(feature_maps(network, image))
     if not has_graph(network):

@@ -7,6 +7,8 @@ import sys
 import tempfile
 import threading
 
+from ._device import add_device
+
 HELP = """Open a page in the browser: drop a picture, choose model and scale, compare before and
 after, download a PNG, and click a point to see which patches the graph found for it. The page asks
 no other host for anything; pictures are deleted after a while, and all when the command ends."""
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="zoo names, configs or checkpoints to choose from (default: all that ship)",
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)")
+    add_device(parser)
     parser.add_argument(
         "--max-upload-mb", type=float, default=20, help="largest file (default: %(default)s)"
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..text import shown
+from ._device import add_device
 
 if TYPE_CHECKING:
     from ..evaluation.results import Results
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", help="name of the method in tables (default: the zoo's, else the config's)"
     )
+    add_device(parser)
     parser.add_argument(
         "--launcher", default="none", help="none, pytorch (torchrun) or slurm (srun)"
     )
@@ -84,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     from ..zoo.spandrel_file import spandrel_file
 
     options, name, folder = parse_options(args.cfg_options), args.name, args.out
+    if args.device is not None:
+        options["device"] = args.device
     if args.adapt is not None:
         options["model.adapt"] = {
             "type": "InternalLearning",

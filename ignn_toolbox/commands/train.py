@@ -4,6 +4,8 @@ import argparse
 import shlex
 from pathlib import Path
 
+from ._device import add_device
+
 HELP = "train a network from a config; an interrupted run continues exactly with --resume"
 EXAMPLES = """examples:
   ignn train edsr_tiny_x2_7k --data-root /data/sr
@@ -45,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--amp", nargs="?", const="bf16", choices=("bf16", "fp16"), help="mixed precision"
     )
+    add_device(parser)
     parser.add_argument(
         "--launcher", default="none", help="none, pytorch (torchrun) or slurm (srun)"
     )
@@ -66,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     options = parse_options(args.cfg_options)
     if args.seed is not None:
         options["randomness.seed"] = args.seed
+    if args.device is not None:
+        options["device"] = args.device
     if args.amp is not None:
         options["optim_wrapper.precision"] = args.amp
     work_dir, images = args.work_dir, args.images or ()
@@ -94,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _resume_command(args: argparse.Namespace) -> str:
     words = ["ignn", "train", args.config, "--resume"]
-    for name in ("work_dir", "data_root", "seed", "amp"):
+    for name in ("work_dir", "data_root", "seed", "amp", "device"):
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", str(value)]

@@ -38,6 +38,11 @@ def launch(launcher: str, config: Config) -> None:
     config.launcher = launcher
     if launcher == "none":
         return
+    if config.get("device") not in ((None,) if torch.cuda.is_available() else (None, "cpu")):
+        raise ValueError(
+            f"device={config.device!r}: with launcher `{launcher}` every process takes the GPU of "
+            "its number, or the CPU where there is none; leave the device out"
+        )
     if launcher == "slurm":
         os.environ.update(slurm_environment(dict(os.environ)))
     missing = [name for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK") if name not in os.environ]

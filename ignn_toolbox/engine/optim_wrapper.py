@@ -9,9 +9,9 @@ from typing import Any, Literal, TypedDict
 
 import torch
 import torch.distributed as dist
-from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 
+from ..devices import check_precision
 from ..registry import OPTIM_WRAPPERS
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -56,7 +56,8 @@ class SafeOptimWrapper(OptimWrapper):
         skip_reason: Why the current iteration's update was left out, or None.
 
     Raises:
-        ValueError: An unknown precision, or a bound that is not above 1.
+        ValueError: An unknown precision, or one that the device does not compute in; a bound that
+            is not above 1.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class SafeOptimWrapper(OptimWrapper):
         if max_ratio is not None and max_ratio <= 1:
             raise ValueError(f"max_ratio must be above 1, got {max_ratio}")
         super().__init__(optimizer, accumulative_counts, clip_grad)  # type: ignore[arg-type]
-        self.device = get_device()
+        self.device = _device_of(optimizer)
+        if precision != "fp32":
+            check_precision(precision, self.device)
         self.dtype = PRECISIONS[precision]
-        self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "fp16")
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
         self.max_ratio = max_ratio
         self.max_skips = max_skips
         self.skipped = 0
@@ -92,7 +95,9 @@ class SafeOptimWrapper(OptimWrapper):
     @contextmanager
     def optim_context(self, model: torch.nn.Module) -> Iterator[None]:
         """The context of the forward pass: precision, and no exchange while accumulating."""
-        autocast = torch.autocast(self.device, dtype=self.dtype, enabled=self.dtype is not None)
+        autocast = torch.autocast(
+            self.device.type, dtype=self.dtype, enabled=self.dtype is not None
+        )
         with super().optim_context(model), autocast:
             yield
 
@@ -188,3 +193,8 @@ class SafeOptimWrapper(OptimWrapper):
             if parameter.grad is not None
         ]
         return float(torch.nn.utils.get_total_norm(gradients))
+
+
+def _device_of(optimizer: torch.optim.Optimizer) -> torch.device:
+    """Where the parameters are."""
+    return next(p.device for group in optimizer.param_groups for p in group["params"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..devices import find_device
 from ..registry import DATA_SAMPLERS, LOOPS, VISBACKENDS
 from .config.check import find_type
 from .loops import IterationTrainLoop, MultiTestLoop, MultiValLoop
@@ -26,10 +27,11 @@ def check_training(config: Config) -> None:
 
     Raises:
         ValueError: A section is missing, a loop or sampler cannot do what runs here need, a
-            schedule reaches beyond the run, or accumulation does not divide the checkpoint
-            interval.
+            schedule reaches beyond the run, accumulation does not divide the checkpoint
+            interval, or the device is not here.
     """
     _require(config, _TRAINING, "training")
+    find_device(config.get("device"))
     _check_loops(config)
     _check_validation(config)
     loader = config.train_dataloader
@@ -58,9 +60,10 @@ def check_test(config: Config) -> None:
     """Check that a config has what a test needs.
 
     Raises:
-        ValueError: A section is missing, or its loop is another one.
+        ValueError: A section is missing, its loop is another one, or the device is not here.
     """
     _require(config, ("model", "test_dataloader", "test_evaluator", "test_cfg"), "a test")
+    find_device(config.get("device"))
     _check_loops(config)
     _check_backends(config)
 

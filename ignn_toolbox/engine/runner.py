@@ -5,7 +5,6 @@ from pprint import pformat
 from typing import Any
 
 import torch
-from mmengine.device import get_device
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 from mmengine.logging import MMLogger
 from mmengine.model import BaseModel, is_model_wrapper
@@ -15,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from ..checkpoint import CheckpointError, load_checkpoint, meta_of, save_checkpoint
 from ..datasets.batch import pack_batch
+from ..devices import describe_device, find_device
 from ..files import remove_all_partial, write_bytes
 from ..stored_model import config_to_store, stored_metrics
 from ..version import __version__
@@ -62,6 +62,19 @@ class TrainingRunner(Runner):
             built = built.to(memory_format=torch.channels_last)
         return built
 
+    def wrap_model(self, model_wrapper_cfg: Any, model: torch.nn.Module) -> torch.nn.Module:
+        """Puts the restorer where the config's ``device`` says; wraps it among several processes.
+
+        Raises:
+            ValueError: There is no such device here.
+        """
+        if self.distributed:
+            return super().wrap_model(model_wrapper_cfg, model)
+        return model.to(self._device())
+
+    def _device(self) -> torch.device:
+        return find_device(self.cfg.get("device"))
+
     @staticmethod
     def build_dataloader(
         dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
@@ -72,8 +85,9 @@ class TrainingRunner(Runner):
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
 
     def _log_env(self, env_cfg: dict[str, Any]) -> None:
+        device = describe_device(self._device())
         self.logger.info(
-            f"ignn_toolbox {__version__}, torch {torch.__version__}, device {get_device()}, "
+            f"ignn_toolbox {__version__}, torch {torch.__version__}, device {device}, "
             f"{torch.get_num_threads()} threads, {self.world_size} processes, seed {self.seed}; "
             f"config and logs in {self.log_dir}"
         )

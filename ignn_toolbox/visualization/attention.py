@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..devices import device_of
 from ..images.convert import to_tensor
 from ..models.aggregators.non_local import NonLocal
 from ..models.aggregators.patch_attention import PatchAttention
@@ -70,7 +71,7 @@ def attended_from(network: nn.Module, image: np.ndarray, x: int, y: int) -> list
 
     handles = [m.register_forward_pre_hook(note(name)) for name, m in attentions.items()]
     try:
-        network(to_tensor(image))
+        network(to_tensor(image).to(device_of(network)))
     finally:
         for handle in handles:
             handle.remove()
@@ -79,5 +80,5 @@ def attended_from(network: nn.Module, image: np.ndarray, x: int, y: int) -> list
         scale = features.shape[-2] // height  # a second level of CSNLN sees larger ones
         place = y * scale, x * scale
         maps = attentions[name].weights_from(features, *place)
-        found.append(Attended(name, place, scale, [m.numpy() for m in maps]))
+        found.append(Attended(name, place, scale, [m.cpu().numpy() for m in maps]))
     return found

@@ -66,22 +66,28 @@ def pattern(size: int = 192) -> np.ndarray:
     return np.round(averaged * 255).astype(np.uint8)
 
 
-def compare(original: np.ndarray, restorers: dict[str, Restorer], scale: int) -> list[Result]:
+def compare(
+    original: np.ndarray,
+    restorers: dict[str, Restorer],
+    scale: int,
+    device: str | torch.device = "cpu",
+) -> list[Result]:
     """Shrinks a picture, restores it with bicubic and every model, and scores the results.
 
     Args:
         original: RGB ``(H, W, 3)`` uint8, sides multiples of ``scale``.
         restorers: Restorers by name.
         scale: Factor of shrinking and of the models.
+        device: Where the restorers are.
     """
-    lq = to_tensor(bicubic_lr(original, scale))
+    lq = to_tensor(bicubic_lr(original, scale)).to(device)
     methods: dict[str, Callable[[Tensor], Tensor]] = {"bicubic": lambda lq: imresize(lq, scale)}
     methods |= {name: restorer.network for name, restorer in restorers.items()}
     results = []
     for name, method in methods.items():
         started = time.perf_counter()
         with torch.inference_mode():
-            image = to_array(method(lq), original.dtype)
+            image = to_array(method(lq).cpu(), original.dtype)
         seconds = time.perf_counter() - started
         results.append(Result(name, image, *score(image, original, scale), seconds))
     return results

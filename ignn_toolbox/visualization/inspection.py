@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..devices import device_of
 from ..evaluation.recurrence import recurrence_map
 from ..images.convert import to_array, to_tensor
 from ..models.aggregators.graph_agg import GraphAgg, downsampled
@@ -87,7 +88,7 @@ def look_up(network: nn.Module, image: np.ndarray, x: int, y: int) -> Query:
     if not (0 <= x < width and 0 <= y < height):
         raise ValueError(f"the pixel {x},{y} lies outside the image, which is {width}x{height}")
     owner = _graph_owner(network)
-    lq = to_tensor(image)
+    lq = to_tensor(image).to(device_of(network))
     graph = owner.build_graph(lq)
     grid, keys, s = graph.query_grid, graph.key_grid, graph.scale
     row, col = (
@@ -103,7 +104,7 @@ def look_up(network: nn.Module, image: np.ndarray, x: int, y: int) -> Query:
         weights = maps[:, centre[0], centre[1]].tolist()
     searched = image
     if s > 1:
-        searched = to_array(downsampled(lq, s), image.dtype)
+        searched = to_array(downsampled(lq, s).cpu(), image.dtype)
     return Query(
         (top, left, grid.size),
         [(i, j, keys.size) for i, j in places],
@@ -133,7 +134,7 @@ def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]
     aggregator = getattr(network, "aggregator", None)
     if not isinstance(aggregator, GraphAgg):
         raise ValueError(f"{_described(network)} has no GraphAgg, whose features could be shown")
-    lq = to_tensor(image)
+    lq = to_tensor(image).to(device_of(network))
     seen: list[Tensor] = []
     handle = aggregator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
@@ -151,7 +152,7 @@ def feature_maps(network: nn.Module, image: np.ndarray) -> dict[str, np.ndarray]
         "aggregated, with AdaPN": maps[True][1],
         "aggregated, without AdaPN": maps[False][1],
     }
-    return {name: value[0].mean(0).numpy() for name, value in shown.items()}
+    return {name: value[0].mean(0).cpu().numpy() for name, value in shown.items()}
 
 
 def has_graph(network: nn.Module) -> bool:

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 
 from ..checkpoint import CheckpointError, load_checkpoint
+from ..devices import find_device
 from ..engine.config import check_config, load_config, named_places
 from ..models.restorers import Restorer
 from ..registry import MODELS
@@ -42,7 +43,8 @@ def init_model(
 
     Raises:
         FileNotFoundError: No such model, config or checkpoint; nearest names are given.
-        ValueError: The config is faulty, or the checkpoint is damaged or does not fit the model.
+        ValueError: The config is faulty, the checkpoint is damaged or does not fit the model, or
+            there is no such device here.
 
     Examples:
         >>> import torch
@@ -50,7 +52,7 @@ def init_model(
         >>> network(torch.rand(1, 3, 20, 30)).shape
         torch.Size([1, 3, 40, 60])
     """
-    return load_model(config_or_name, checkpoint).restorer.to(device).eval()
+    return load_model(config_or_name, checkpoint).restorer.to(find_device(device)).eval()
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,16 @@ from .conftest import forked, same, state
 from .signals import at
 
 
+def test_a_run_takes_the_device_it_is_told(train, tmp_path: Path) -> None:
+    result = train(tmp_path / "cpu", {"device": "cpu"})
+    assert result.iterations == 8
+    assert "device cpu, " in next((tmp_path / "cpu").glob("*/*.log")).read_text()
+    with pytest.raises(ValueError, match="device='cuda:7' is not here; there is cpu"):
+        train(tmp_path / "none", {"device": "cuda:7"})
+    with pytest.raises(ValueError, match="leave the device out"):
+        launch("pytorch", Config({"device": "xpu"}))
+
+
 def test_a_run_leaves_checkpoints_best_weights_and_records(train, tmp_path: Path) -> None:
     result = train(tmp_path)
     assert result.stopped_by is None

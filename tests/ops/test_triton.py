@@ -82,12 +82,12 @@ def test_a_search_does_not_depend_on_the_batch_or_on_the_layout():
 
 
 FOLDS = {
-    "IGNN": dict(batch=2, ranks=2, size=(6, 8), region=None),
+    "IGNN": dict(batch=1, ranks=2, size=(8, 9)),
     "x3, without AdaPN": dict(batch=1, ranks=1, size=(9, 9), scale=3, adapn=False),
     "patches that touch": dict(batch=1, ranks=2, size=(6, 6), patch=3, stride=3),
     "many overlaps": dict(batch=1, ranks=1, size=(6, 6), patch=3, stride=1),
-    "a region": dict(batch=1, ranks=1, size=(8, 6), region=Region(2, 1, 4, 3)),
-    "one key chosen by all": dict(batch=1, ranks=2, size=(6, 6), favourite=3),
+    "a region of a batch": dict(batch=2, ranks=1, size=(8, 8), region=Region(2, 1, 4, 3)),
+    "one key chosen by all": dict(batch=1, ranks=1, size=(8, 8), favourite=3),
 }
 
 
@@ -189,7 +189,7 @@ def test_half_precision_is_summed_in_float32(dtype):
 def test_the_way_back_gives_the_same_bits_again():
     from ignn_toolbox.ops.cuda.fold_backward import fold_backward
 
-    arguments = moved(fold_arguments(1, 2, (6, 6), favourite=1, dtype=torch.float32))
+    arguments = moved(fold_arguments(1, 1, (8, 8), favourite=1, dtype=torch.float32))
     grad = fold._kernel(*arguments)
     first, second = (fold_backward(grad, *arguments) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))

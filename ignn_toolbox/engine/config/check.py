@@ -121,6 +121,7 @@ class _Values(TypedDict):
     compile: bool | _Compilation
     custom_imports: CustomImports | None
     data_root: str
+    device: str | None
     default_scope: Literal["ignn_toolbox"]
     env_cfg: _Environment
     find_unused_parameters: bool
