@@ -4,6 +4,7 @@ import ctypes
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ import torch
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
+_ACCELERATORS = ("cuda", "xpu", "mps")
 _UNKNOWN = 2**32  # bytes taken as free where the system does not tell
 
 
@@ -32,32 +34,65 @@ def format_memory(size: float) -> str:
 
 
 def used_memory(device: torch.device) -> int:
-    """Bytes that this process holds: on a GPU in tensors, else its anonymous resident memory.
+    """Bytes that this process holds: in an accelerator's tensors, else anonymous resident memory.
 
     The latter (Linux' ``RssAnon``) leaves out what is mapped from files, which the system takes
     back when it needs to. Systems other than Linux do not tell: 0.
     """
-    if device.type == "cuda":
-        return torch.cuda.memory_allocated(device)
+    if device.type in _ACCELERATORS:
+        return _on_accelerator(device).used
     return _kilobytes(_PROC / "self/status", "RssAnon") or 0
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that this process could take in addition, on a GPU or in the machine or container."""
-    if device.type == "cuda":
-        reusable = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + reusable
+    """Bytes this process could take in addition, on an accelerator or in machine or container."""
+    if device.type in _ACCELERATORS:
+        return _on_accelerator(device).free
     machine = _kilobytes(_PROC / "meminfo", "MemAvailable")
     container = _container_memory()
     known = [size for size in (machine, container) if size is not None]
     return min(known, default=_UNKNOWN)
 
 
-def release_memory() -> None:
-    """Give the system back what is freed but still held by the C library's allocator (glibc)."""
+def check_memory(memory: int, device: torch.device) -> None:
+    """Raise where more memory is asked for than an accelerator has; the CPU's may be swapped.
+
+    Raises:
+        ValueError: Names what it has.
+    """
+    if device.type in _ACCELERATORS and memory > (total := _on_accelerator(device).total):
+        raise ValueError(
+            f"memory={format_memory(memory)} is more than {device} has: {format_memory(total)}"
+        )
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back what is freed but still held: by torch on an accelerator, else by glibc."""
+    if device.type in _ACCELERATORS:
+        torch.get_device_module(device).empty_cache()
+        return
     trim = _trim()
     if trim is not None:
         trim(0)
+
+
+@dataclass(frozen=True)
+class _Accelerator:
+    """Bytes of an accelerator: in this process's tensors, free for more of them, in all."""
+
+    used: int
+    free: int
+    total: int
+
+
+def _on_accelerator(device: torch.device) -> _Accelerator:
+    module = torch.get_device_module(device)
+    if device.type == "mps":  # shares the machine's; this much is recommended
+        used, total = module.current_allocated_memory(), module.recommended_max_memory()
+        return _Accelerator(used, total - used, total)
+    used = module.memory_allocated(device)
+    free, total = module.mem_get_info(device)
+    return _Accelerator(used, free + module.memory_reserved(device) - used, total)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ..devices import device_of
 from ..models.program import Schedule, record
 from ..models.steps import Network
 from ..ops.patches import Region
@@ -30,6 +31,8 @@ _ROUNDED_BELOW = 512  # pixels a side: smaller pictures share plans
 _AMPLE = 2**16
 # Measured peaks are up to a quarter above the dry run's: the heap holds other things as well.
 _MARGIN = 1.25
+_AMPLE_TILE = 128  # pixels a side from which larger tiles gain little
+_UNBOUNDED = 2**62
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,18 @@ class TilePlan:
 
     Attributes:
         tile: Side of a tile in LR pixels; ``None`` restores the picture in one piece.
-        peak: Most bytes in memory at a time.
+        peak: Most bytes at a time where the network computes.
         stored: Bytes of maps of the whole picture, at most at a time.
-        in_memory: Whether these are in memory, and part of ``peak``, or in temporary files.
+        in_memory: Whether these are in memory or in temporary files.
+        on_device: Whether they are where the network computes, and part of ``peak``, as they always
+            are when that is the CPU and they are in memory.
     """
 
     tile: int | None
     peak: int
     stored: int = 0
     in_memory: bool = False
+    on_device: bool = False
 
 
 class TilePlanner:
@@ -55,9 +61,13 @@ class TilePlanner:
     Args:
         network: In eval mode, on the device that computes.
         mode: How tiles are restored.
+
+    Attributes:
+        apart: Whether the network computes in another memory than the computer's own.
     """
 
     def __init__(self, network: Network, mode: TileMode = "exact") -> None:
+        self.apart = device_of(network).type != "cpu"
         self._network = network
         self._asked = mode
         self._lock = threading.RLock()  # fake tensors of two plans must not meet
@@ -120,19 +130,42 @@ class TilePlanner:
         """The largest tile that fits, see `choose`."""
         sides = [side for side in _SIDES if side < max(height, width)] or [SMALLEST_TILE]
 
-        def peak(side: int) -> int:
-            return self.plan_tile(height, width, side, host_memory).peak
+        def largest(host_memory: int, device_memory: int) -> TilePlan:
+            def peak(side: int) -> int:
+                return self.plan_tile(height, width, side, host_memory, device_memory).peak
+
+            fitting = bisect.bisect_right(sides, memory, key=peak)
+            side = sides[max(0, fitting - 1)]
+            return self.plan_tile(height, width, side, host_memory, device_memory)
 
         with self._lock:
-            fitting = bisect.bisect_right(sides, memory, key=peak)
-        return self.plan_tile(height, width, sides[max(0, fitting - 1)], host_memory)
+            if self.apart:
+                plan = largest(host_memory, _UNBOUNDED)
+                if plan.peak <= memory and (plan.tile or 0) >= min(_AMPLE_TILE, sides[-1]):
+                    return plan  # all on the device; else the maps make room for larger tiles
+            return largest(host_memory, 0)
 
-    def plan_tile(self, height: int, width: int, tile: int, host_memory: int) -> TilePlan:
-        """The plan of a given tile."""
+    def plan_tile(
+        self, height: int, width: int, tile: int, host_memory: int, device_memory: int = 0
+    ) -> TilePlan:
+        """The plan of a given tile.
+
+        Args:
+            height: Of the picture.
+            width: Of the picture.
+            tile: Side of the tile.
+            host_memory: As in `choose`.
+            device_memory: Bytes that maps and work may take together where the network computes,
+                if that is `apart`.
+        """
         with self._lock:
             peak, stored = self._tiles(height, width, tile)
+        if self.apart and peak + stored <= device_memory:
+            return TilePlan(tile, peak + stored, stored, in_memory=True, on_device=True)
         in_memory = stored <= host_memory // 4
-        return TilePlan(tile, peak + stored if in_memory else peak, stored, in_memory)
+        if self.apart:
+            return TilePlan(tile, peak, stored, in_memory)
+        return TilePlan(tile, peak + stored if in_memory else peak, stored, in_memory, in_memory)
 
     def _run_whole(self, height: int, width: int) -> int:
         run = DryRun()
@@ -156,8 +189,8 @@ class TilePlanner:
 
 
 def _picture(network: Network, height: int, width: int) -> Tensor:
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    picture = torch.empty(1, network.spec.channels[0], height, width, device=device)
+    shape = (1, network.spec.channels[0], height, width)
+    picture = torch.empty(shape, device=device_of(network))
     return picture.contiguous(memory_format=torch.channels_last)
 
 

@@ -13,7 +13,7 @@ from ..models.spec import NetworkSpec
 from ..models.steps import Attention, Network, Part, Statistic, Whole
 from .exact import restore_exactly
 from .independent import deviation, restore_independently
-from .memory import format_memory, free_memory, used_memory
+from .memory import check_memory, format_memory, free_memory, used_memory
 from .planner import SMALLEST_TILE, TileMode, TilePlan, TilePlanner
 from .tiles import MapStore, TileRun, is_out_of_memory
 
@@ -91,7 +91,7 @@ class TiledRestorer:
             if self._tile >= max(height, width):
                 return self._in_one_piece(lq)
             return self._in_tiles(
-                lq, self.planner.plan_tile(height, width, self._tile, host_memory)
+                lq, self.planner.plan_tile(height, width, self._tile, host_memory, memory)
             )
         plan = self.planner.choose(height, width, memory, host_memory)
         if plan.tile is None:
@@ -137,8 +137,9 @@ class TiledRestorer:
 
     def _in_tiles(self, lq: Tensor, plan: TilePlan) -> Tensor:
         assert plan.tile is not None
-        run = TileRun(plan.tile, self.report, self._tell)
-        store = MapStore(plan.stored if plan.in_memory else 0, torch.device("cpu"))
+        run = TileRun(plan.tile, self.report, self._tell, lq.device)
+        home = lq.device if plan.on_device else torch.device("cpu")
+        store = MapStore(plan.stored if plan.in_memory else 0, home)
         mode = self.planner.mode
         if mode != self._mode:
             self.report(
@@ -149,7 +150,7 @@ class TiledRestorer:
             return restore_exactly(self.network, lq, run, store, self.planner.schedule)
         restored = restore_independently(self._whole, lq, self.spec.scale, run, store)
         if self._report_deviation:
-            again = TileRun(run.tile, self.report)
+            again = TileRun(run.tile, self.report, device=lq.device)
             exact = restore_exactly(self.network, lq, again, store, self.planner.schedule)
             off = deviation(restored, exact)
             self.report(f"independent tiles of {run.tile} pixels: {off}")
@@ -160,6 +161,7 @@ class TiledRestorer:
         host = torch.device("cpu")
         if self._memory is None:
             return int(_SHARE * free_memory(device)), int(_SHARE * free_memory(host))
+        check_memory(self._memory, device)
         left = self._memory - used_memory(device)
         return left, left if device.type == "cpu" else int(_SHARE * free_memory(host))
 

@@ -115,6 +115,7 @@ class TileRun:
         tile: Side of a tile in LR pixels; becomes smaller when memory runs out.
         report: Called with a message when it does.
         progress: Called with (pixels done, pixels in all).
+        device: Where the work is done.
     """
 
     def __init__(
@@ -122,8 +123,10 @@ class TileRun:
         tile: int,
         report: Callable[[str], None],
         progress: Callable[[int, int], None] = lambda done, total: None,
+        device: str | torch.device = "cpu",
     ) -> None:
         self.tile = tile
+        self._device = torch.device(device)
         self._report = report
         self._progress = progress
         self._done = self._total = 0
@@ -140,8 +143,9 @@ class TileRun:
         """
         waiting = cut(height, width, self.tile)[::-1]
         while waiting:
-            # tiles of several sizes would leave more and more holes in the heap
-            release_memory()
+            if self._device.type == "cpu":
+                # tiles of several sizes would leave more and more holes in the heap
+                release_memory(self._device)
             region = waiting.pop()
             try:
                 work(region)
@@ -163,8 +167,7 @@ class TileRun:
         if tile < self.tile:
             self.tile = tile
             self._report(f"out of memory: going on with tiles of {tile} pixels")
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        release_memory(self._device)
         parts = cut(region.height, region.width, tile)
         return [
             Region(region.top + p.top, region.left + p.left, p.height, p.width) for p in parts[::-1]

@@ -9,7 +9,7 @@ import torch
 from speed_cases.networks import build_network, build_tiny_network
 
 from ignn_toolbox.restore import memory, tiles
-from ignn_toolbox.restore.memory import format_memory, free_memory, used_memory
+from ignn_toolbox.restore.memory import check_memory, format_memory, free_memory, used_memory
 from ignn_toolbox.restore.planner import TilePlanner
 from ignn_toolbox.restore.tiles import MapStore
 
@@ -100,6 +100,46 @@ def test_plan_says_whether_maps_are_in_memory():
     in_memory = planner.plan_tile(100, 100, 32, 2**40)
     assert (in_files.in_memory, in_memory.in_memory) == (False, True)
     assert in_memory.peak == in_files.peak + in_files.stored
+
+
+def test_maps_of_an_accelerator_are_counted_where_they_lie():
+    planner = TilePlanner(build_network(graph=True, tiny=True))
+    planner.apart = True  # as if it were on a GPU
+    elsewhere = planner.plan_tile(300, 300, 32, 2**40)
+    assert (elsewhere.in_memory, elsewhere.on_device) == (True, False)
+    there = planner.plan_tile(300, 300, 32, 2**40, elsewhere.peak + elsewhere.stored)
+    assert (there.in_memory, there.on_device) == (True, True)
+    assert there.peak == elsewhere.peak + elsewhere.stored
+    ample = planner.choose_tile(300, 300, 2**40, 2**40)
+    assert (ample.tile, ample.on_device) == (max(ample.tile, 128), True)
+    scarce = planner.choose_tile(300, 300, there.peak, 2**40)
+    assert scarce.tile > 32
+    assert not scarce.on_device
+    assert scarce.peak <= there.peak
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu"])
+def test_memory_of_an_accelerator_is_its_own(kind, monkeypatch):
+    module = SimpleNamespace(
+        memory_allocated=lambda device: 3 * MIB,
+        memory_reserved=lambda device: 5 * MIB,
+        mem_get_info=lambda device: (10 * MIB, 16 * MIB),
+    )
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    device = torch.device(kind)
+    assert (used_memory(device), free_memory(device)) == (3 * MIB, 12 * MIB)
+    check_memory(16 * MIB, device)
+    with pytest.raises(ValueError, match=f"memory=17 MiB is more than {kind} has: 16 MiB"):
+        check_memory(17 * MIB, device)
+
+
+def test_memory_of_mps_is_what_is_recommended(monkeypatch):
+    module = SimpleNamespace(
+        current_allocated_memory=lambda: 3 * MIB, recommended_max_memory=lambda: 16 * MIB
+    )
+    monkeypatch.setattr(torch, "get_device_module", lambda device: module)
+    device = torch.device("mps")
+    assert (used_memory(device), free_memory(device)) == (3 * MIB, 13 * MIB)
 
 
 def test_memory_of_other_systems_is_unknown(tmp_path, monkeypatch):
