@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.hooks import Hook, RuntimeInfoHook
+from mmengine.hooks import Hook, LoggerHook, RuntimeInfoHook
 from mmengine.logging import HistoryBuffer
 
 from ..checkpoint import CheckpointError
@@ -27,11 +27,38 @@ _NO_NAME = re.compile(r"[^\w.-]")  # what the name of a file does not keep of a 
 class RunStateHook(RuntimeInfoHook):
     """mmengine's hook that publishes iteration, rates and losses, without the config's text.
 
-    Formatting that text takes half a second, and nothing reads it.
+    Formatting that text takes half a second, and nothing reads it. Losses on an accelerator are
+    read as often as the log is written: reading one waits for the device.
     """
 
     def before_run(self, runner: Any) -> None:
         self.last_loop_stage = None
+        self._unread: list[tuple[str, Any]] = []
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Keeps the iteration's losses; publishes all that were kept when the log is due."""
+        for name, value in (outputs or {}).items():
+            kept = value.detach() if isinstance(value, torch.Tensor) else value
+            self._unread.append((f"train/{name}", kept))
+        intervals = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
+        at_once = not any(
+            isinstance(value, torch.Tensor) and value.device.type != "cpu"
+            for _, value in self._unread
+        )
+        if at_once or any(self.every_n_train_iters(runner, n) for n in intervals):
+            self._publish(runner)
+
+    def after_train(self, runner: Any) -> None:
+        """Publishes what is left."""
+        self._publish(runner)
+        super().after_train(runner)
+
+    def _publish(self, runner: Any) -> None:
+        for name, value in self._unread:
+            runner.message_hub.update_scalar(name, value)
+        self._unread = []
 
 
 @HOOKS.register_module()

@@ -86,7 +86,7 @@ class SafeOptimWrapper(OptimWrapper):
         self.skipped = 0
         self.skipped_in_a_row = 0
         self.skip_reason: str | None = None
-        self._largest_loss = 0.0
+        self._largest_loss: torch.Tensor | None = None
         self._recent: dict[str, deque[float]] = {
             "loss": deque(maxlen=_MEMORY),
             "gradient norm": deque(maxlen=_MEMORY),
@@ -104,9 +104,11 @@ class SafeOptimWrapper(OptimWrapper):
     def update_params(self, loss: torch.Tensor, step_kwargs: Any = None, zero_kwargs: Any = None):
         """Adds the gradients of a loss, and updates the parameters when they are complete."""
         self.skip_reason = None
-        value = float(loss.detach())
-        # Neither nan nor minus infinity may lose the comparison.
-        self._largest_loss = max(self._largest_loss, value if math.isfinite(value) else math.inf)
+        # Neither nan nor minus infinity may lose the comparison; read when the step is complete.
+        value = loss.detach()
+        value = torch.where(value.isfinite(), value, math.inf)
+        known = self._largest_loss
+        self._largest_loss = value if known is None else torch.maximum(known, value)
         super().update_params(loss, step_kwargs, zero_kwargs)
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
@@ -148,8 +150,13 @@ class SafeOptimWrapper(OptimWrapper):
         super().load_state_dict(state)
 
     def _judge(self) -> None:
-        figures = {"loss": self._largest_loss_of_all(), "gradient norm": self._gradient_norm()}
-        self._largest_loss = 0.0
+        loss = self._largest_loss_of_all()
+        norm = self._gradient_norm().to(loss.device)
+        # one wait for the device, not two
+        figures = dict(
+            zip(("loss", "gradient norm"), torch.stack((loss, norm)).tolist(), strict=True)
+        )
+        self._largest_loss = None
         if self._scaler_overflow(figures):
             return
         self.skip_reason = self._objection(figures)
@@ -178,21 +185,22 @@ class SafeOptimWrapper(OptimWrapper):
                 return f"the {name} {value:.4g} is above {bound:.4g}"
         return None
 
-    def _largest_loss_of_all(self) -> float:
-        if not (dist.is_available() and dist.is_initialized()):
-            return self._largest_loss
-        largest = torch.tensor(self._largest_loss, device=self.device)
-        dist.all_reduce(largest, op=dist.ReduceOp.MAX)
-        return float(largest)
+    def _largest_loss_of_all(self) -> torch.Tensor:
+        if self._largest_loss is None:  # a step without a loss
+            return torch.zeros((), device=self.device)
+        largest = self._largest_loss.clone()
+        if dist.is_available() and dist.is_initialized():
+            dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+        return largest
 
-    def _gradient_norm(self) -> float:
+    def _gradient_norm(self) -> torch.Tensor:
         gradients = [
             parameter.grad
             for group in self.optimizer.param_groups
             for parameter in group["params"]
             if parameter.grad is not None
         ]
-        return float(torch.nn.utils.get_total_norm(gradients))
+        return torch.nn.utils.get_total_norm(gradients)
 
 
 def _device_of(optimizer: torch.optim.Optimizer) -> torch.device:
