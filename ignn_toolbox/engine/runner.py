@@ -19,6 +19,7 @@ from ..files import remove_all_partial, write_bytes
 from ..stored_model import config_to_store, stored_metrics
 from ..version import __version__
 from ..weights import check_finite, load_weights
+from ..zoo.whose import anothers
 from .checkpoint import training_checkpoints
 from .config import network_scale
 from .log import set_up
@@ -254,7 +255,10 @@ class TrainingRunner(Runner):
 
     def _take_weights(self, checkpoint: dict[str, Any], name: str) -> None:
         self.call_hook("after_load_checkpoint", checkpoint=checkpoint)
-        load_weights(self.bare_model, checkpoint, name)
+        try:
+            load_weights(self.bare_model, checkpoint, name)
+        except CheckpointError as error:
+            raise anothers(self.bare_model, checkpoint, name) or error from error
 
 
 def _on_cpu(state: Any) -> Any:

@@ -18,6 +18,7 @@ from ..weights import load_weights
 from .index import resolve
 from .paths import configs_dir
 from .spandrel_file import spandrel_config, spandrel_file
+from .whose import anothers
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".safetensors")
 
@@ -107,7 +108,10 @@ def load_model(config_or_name: str | Path | Config, checkpoint: str | Path | Non
     metrics = {}
     if checkpoint is not None:
         content = load_checkpoint(checkpoint)
-        load_weights(restorer, content, str(checkpoint))
+        try:
+            load_weights(restorer, content, str(checkpoint))
+        except CheckpointError as error:
+            raise anothers(restorer, content, checkpoint) or error from error
         metrics = stored_metrics(content)
     return Loaded(restorer, config_to_store(named.model), metrics)
 

@@ -228,7 +228,8 @@ class GraphConvolution(Aggregator):
     Args:
         channels: Channels C of the features.
         rank: Of an edge's matrix.
-        stride: See `LowRank`; a third of the channels, as published, when ``None``.
+        stride: See `LowRank`; when ``None`` a third of the channels, as published, or the next
+            smaller number that divides them.
         num_neighbors: Neighbours of a pixel.
         window: See `nearest_pixels`.
         init_cfg: mmengine's initialisation config.
@@ -249,7 +250,9 @@ class GraphConvolution(Aggregator):
         check_graph(num_neighbors, window)
         self.num_neighbors, self.window = num_neighbors, window
         self.min_size = least_size(num_neighbors)
-        stride = stride or max(1, channels // 3)
+        if stride is None:
+            third = max(1, channels // 3)
+            stride = next(s for s in range(third, 0, -1) if channels % s == 0)
         self.edges = EdgeConvolution(channels, channels, rank, stride, stride)
         nn.init.zeros_(self.edges.theta_out.linear.weight)
 
