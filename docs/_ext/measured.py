@@ -22,6 +22,13 @@ _EXPLAINED = {
         "`python benchmarks/kill_matrix.py --out benchmarks/results/kill_matrix.csv`."
     ),
     "ops": "Single operators. Command: `python benchmarks/speed.py ops`.",
+    "gallery": (
+        "Every network with random weights, one thread; `side` is the picture's. Multiply-adds are "
+        "those of convolutions and matrix products, the peak is that above the weights. The "
+        "machine did much else meanwhile: `cpu_seconds` is the time to compare. In the plot hollow marks "
+        "are figures that papers print, filled ones were measured here. Command: `python "
+        "benchmarks/gallery.py`, then `... --draw`."
+    ),
     "large_picture": (
         "`ignn upscale` on one large picture; the peak is that of the process's anonymous resident "
         "memory, sampled every 20 ms from outside. `ignn` is the full IGNN x2 with random weights. "
