@@ -25,8 +25,8 @@ _EXPLAINED = {
     "gallery": (
         "Every network with random weights, one thread; `side` is the picture's. Multiply-adds are "
         "those of convolutions and matrix products, the peak is that above the weights. The "
-        "machine did much else meanwhile: `cpu_seconds` is the time to compare. In the plot hollow marks "
-        "are figures that papers print, filled ones were measured here. Command: `python "
+        "machine did much else meanwhile: `cpu_seconds` is the time to compare. In the plot hollow "
+        "marks are figures that papers print, filled ones were measured here. Command: `python "
         "benchmarks/gallery.py`, then `... --draw`."
     ),
     "large_picture": (
