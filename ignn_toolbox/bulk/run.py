@@ -23,6 +23,7 @@ from ..images import (
     encode_picture,
     read_file,
     read_stream,
+    upright,
 )
 from .journal import DONE, FAILED, SKIPPED, Stamp, StopRun
 from .worklist import OURS, SAME, Job, OutputFolder
@@ -162,6 +163,10 @@ def run_jobs(
             _write_stream(data)
         else:
             folder.make_room(job.target)
+            if source.spread is not None:
+                beside = job.target.with_name(f"{job.target.stem}_spread.tif")
+                with _whole(job, beside, source.spread, options) as path:
+                    pass
             try:
                 with _whole(job, job.target, data, options) as path:
                     ledger.writing(job, source.stamp, data, path)
@@ -218,6 +223,7 @@ class _Source:
     picture: Picture
     stamp: Stamp | None
     restored: Restored | None = None
+    spread: bytes | None = None  # a TIFF file to write beside
 
 
 def _read(job: Job, options: WriteOptions, max_pixels: int) -> _Source:
@@ -282,7 +288,11 @@ def _restore(
         seconds = time.perf_counter() - started
         height, width, _ = picture.pixels.shape
         how = Restored(inferencer.used, width, height, seconds)
-        return replace(source, picture=picture, restored=how)
+        spread = None
+        if inferencer.spread is not None:
+            turned = upright(inferencer.spread[:, :, None], picture.orientation)
+            spread = encode_picture(Picture(turned, "tiff"))
+        return replace(source, picture=picture, restored=how, spread=spread)
     except Exception as error:
         return error
 

@@ -22,6 +22,7 @@ INFERENCER = (
     "value_range",
     "wrap",
     "consistent",
+    "uncertainty",
     "adapt",
     "adapt_kernel",
     "keeps_size",
@@ -78,6 +79,11 @@ def _add_model(parser: argparse.ArgumentParser, default_model: str | None) -> No
     )
     model.add_argument(
         "--wrap", action="store_true", help="seamless textures: beyond a side lies the opposite one"
+    )
+    model.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="self-ensemble, and beside each output NAME_spread.tif: how far its eight are apart",
     )
     model.add_argument("--amp", action="store_true", help="compute in bfloat16")
     model.add_argument("--compile", action="store_true", help="compile the network first")

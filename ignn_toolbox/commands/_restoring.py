@@ -65,6 +65,8 @@ def _check_combination(args: argparse.Namespace, processes: Processes | None) ->
         raise ValueError("--retry-failed continues a run with a journal; add --journal")
     if args.json and args.output == STREAM:
         raise ValueError("--json and -o - both write to standard output; name a file with -o")
+    if args.uncertainty and args.output == STREAM:
+        raise ValueError("--uncertainty writes a second file beside the output; name one with -o")
     if args.json and args.engine == "ray":
         raise ValueError("--json is for --engine local; the journal records a run on Ray")
 

@@ -75,6 +75,8 @@ class SRInferencer:
             at the model's scale.
         consistent: Change the result until its reduction by the bicubic is the input, and report
             how far that is reached, see `restore.consistency`.
+        uncertainty: Average as ``self_ensemble``, and keep in ``spread`` how far the eight results
+            are apart.
         value_range: Which values of floating-point pictures are black and white, 0 and 1 by
             default; results are in the same range. Others than floating-point ones have their own.
         adapt: Tune the network on each picture before restoring it, if that is predicted to gain:
@@ -90,6 +92,8 @@ class SRInferencer:
         report: Called with messages about the picture that is being restored; warns by default.
         inform: Called with what is good to know: which network was taken and why, how long a large
             picture will take; does nothing by default.
+        spread: With ``uncertainty``: standard deviation of the eight results of the last picture,
+            mean over its channels, ``(H', W')``, white being 1.
         used: Name of the network that restored the last picture.
 
     Examples:
@@ -116,6 +120,7 @@ class SRInferencer:
         max_pixels: int = MAX_PIXELS,
         wrap: bool = False,
         consistent: bool = False,
+        uncertainty: bool = False,
         value_range: tuple[float, float] | None = None,
         adapt: str | int | InternalLearning | None = None,
         adapt_kernel: str | None = None,
@@ -126,6 +131,10 @@ class SRInferencer:
             check_precision("bf16", self.device)
         self.max_pixels = max_pixels
         self._range = value_range
+        self.spread: np.ndarray | None = None
+        self._spread: Tensor | None = None
+        self._uncertainty = uncertainty
+        self_ensemble = self_ensemble or uncertainty
         self._wrap, self._consistent = wrap, consistent
         self._amp = amp
         if adapt_kernel is not None and not isinstance(adapt, str | int):
@@ -282,6 +291,14 @@ class SRInferencer:
             if self._wrap:
                 raise ValueError(f"wrap: a seamless picture keeps the model's scale, x{scale}")
             sr = imresize(sr, size=size)
+        if self._spread is not None:
+            spread = self._spread.cpu()
+            if self._wrap:
+                edge = _WRAPPED * scale
+                spread = spread[..., edge:-edge, edge:-edge]
+            if spread.shape[-2:] != size:
+                spread = imresize(spread, size=size)
+            self.spread = spread[0, 0].clamp(min=0).numpy()
         if self._consistent:
             if size[0] < lq.shape[-2] or size[1] < lq.shape[-1] or scale == 1:
                 raise ValueError("consistent: the result must be larger than the input")
@@ -342,11 +359,23 @@ class SRInferencer:
         restore = TiledRestorer(network, whole, **self._tiling)
         restore.progress = lambda done, total: self.progress(done, total)
         restore.report = lambda message: self.report(message)
-        whole_picture = SelfEnsemble(restore) if self._options["self_ensemble"] else restore
+        whole_picture: Restore = (
+            self._ensemble(restore) if self._options["self_ensemble"] else restore
+        )
         spec = network.spec
         if spec.colour == "bayer":
             return lambda lq: restore_in_colour(whole_picture, spec, as_mosaic(lq))
         return lambda lq: restore_in_colour(whole_picture, spec, lq)
+
+    def _ensemble(self, restore: TiledRestorer) -> Restore:
+        ensemble = SelfEnsemble(restore, self._uncertainty)
+
+        def averaged(lq: Tensor) -> Tensor:
+            made = ensemble(lq)
+            self._spread, ensemble.spread = ensemble.spread, None
+            return made
+
+        return averaged
 
     def _tuned(self, network: Network, lq: Tensor) -> Network:
         assert self._adapt is not None

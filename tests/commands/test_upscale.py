@@ -184,6 +184,19 @@ def test_bands_go_through_one_by_one_with_all_their_bits(upscale, tmp_path, tiny
     assert said in err
 
 
+def test_the_spread_lies_beside_the_output(upscale, tmp_path):
+    source = save(tmp_path / "a.png")
+    words = (source, "-o", tmp_path / "out" / "b.png", "--uncertainty")
+    status, _, err = upscale(*words)
+    assert status == 0, err
+    spread = tifffile.imread(tmp_path / "out" / "b_spread.tif")
+    assert spread.shape == (48, 60)
+    assert spread.dtype == np.float32
+    assert spread.max() > 0
+    assert upscale(*words, "--overwrite")[0] == 0
+    assert "name one with -o" in upscale(source, "-o", "-", "--uncertainty")[2]
+
+
 def test_bad_files_are_named_and_the_rest_is_done(upscale, tmp_path):
     folder = tmp_path / "in"
     good = save(folder / "good.png")

@@ -408,3 +408,21 @@ def test_a_consistent_result_reduces_to_the_input(nearest_restorer, factor):
     assert off.mean() < 0.05 < before.mean() / 10
     with pytest.raises(ValueError, match="consistent: the result must be larger"):
         next(inferencer(pixels, factor=0.5))
+
+
+def test_the_spread_is_that_of_the_eight_results(tiny):
+    pixels = noise(np.float32, 16, 18, 3)
+    inferencer = SRInferencer(tiny, device="cpu", uncertainty=True)
+    (result,) = inferencer(pixels)
+    network, lq = tiny.eval().network, torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    made = []
+    with torch.no_grad():
+        for turns in range(4):
+            for flip in (False, True):
+                turned = torch.rot90(lq, turns, (2, 3))
+                sr = network(turned.flip(3) if flip else turned)
+                made.append(torch.rot90(sr.flip(3) if flip else sr, -turns, (2, 3)))
+    wanted = torch.stack(made).std(0, correction=0).mean(1)[0]
+    np.testing.assert_allclose(inferencer.spread, wanted.numpy(), atol=1e-5)
+    (plain,) = SRInferencer(tiny, device="cpu", self_ensemble=True)(pixels)
+    np.testing.assert_array_equal(result, plain)

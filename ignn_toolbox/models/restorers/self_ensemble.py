@@ -20,11 +20,17 @@ class SelfEnsemble(nn.Module):
 
     Args:
         network: Any restoration network, or a callable that has a spec.
+        spreads: Whether to keep how far the eight results are apart.
+
+    Attributes:
+        spread: Standard deviation of the last eight results, ``(N, 1, H, W)``, mean over channels.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, spreads: bool = False) -> None:
         super().__init__()
         self.network = network
+        self.spread: Tensor | None = None
+        self._spreads = spreads
         self.spec: NetworkSpec = network.spec
 
     def forward(self, lq: Tensor, given: Given | None = None) -> Tensor:
@@ -36,6 +42,7 @@ class SelfEnsemble(nn.Module):
         if given is not None and given.graph is not None:
             raise TypeError("the self-ensemble makes a graph for each of its inputs: give none")
         total: Tensor | None = None
+        first, squares = None, 0.0
         for transform in itertools.product((False, True), repeat=3):
             part = _apply(lq, transform)
             if given is None or given.image_down is None:
@@ -44,7 +51,14 @@ class SelfEnsemble(nn.Module):
                 sr = self.network(part, Given(image_down=_apply(given.image_down, transform)))
             sr = _invert(sr, transform)
             total = sr if total is None else total + sr
+            if self._spreads:
+                first = sr if first is None else first
+                squares = squares + (sr - first).float().square()
         assert total is not None
+        if first is not None:  # squares from the first result: those of small numbers
+            off = (total / 8 - first).float()
+            variance = (squares / 8 - off.square()).clamp(min=0)
+            self.spread = variance.sqrt().mean(1, keepdim=True)
         return total / 8
 
 
