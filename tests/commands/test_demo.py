@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ignn_toolbox.commands import demo
 from ignn_toolbox.evaluation import score
 from ignn_toolbox.restore import SRInferencer
+from ignn_toolbox.visualization import demo
 from ignn_toolbox.zoo.loading import init_model
 
 
