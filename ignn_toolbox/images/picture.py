@@ -59,8 +59,8 @@ class Picture:
     xmp: bytes | None = None
     resolution: tuple[float, float] | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
-    tags: tuple[Tag, ...] = ()
     notes: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
 
     @property
     def orientation(self) -> int:
