@@ -21,6 +21,7 @@ _SHOWN_ALONE = (
     "hostile_files",
     "internal_learning",
     "internal_speed",
+    "internal_urban100",
     "ladder_recipes",
     "large_picture",
     "neighbor_gain",

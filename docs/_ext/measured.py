@@ -175,6 +175,11 @@ _EXPLAINED = {
         "Predicted and true gain in dB (y-float) of tuning a network on each picture. Command: "
         "`python benchmarks/internal_learning.py edsr_tiny_x2 FOLDER --list NAMES`."
     ),
+    "internal_urban100": (
+        "Predicted and true gain in dB (y-float) of tuning a network on each picture. Command: "
+        "`python benchmarks/internal_learning.py edsr_tiny_x2 Urban100 --every 5`, its first "
+        "pictures."
+    ),
     "internal_speed": (
         "A step of tuning beside a bare training step on a batch of that size, in turns, by "
         "processor time. Command: `python benchmarks/tuning_speed.py edsr_tiny_x2`."
