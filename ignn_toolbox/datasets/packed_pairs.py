@@ -51,10 +51,12 @@ class PackedPairs:
         made = {"format": content.get("format"), **content.get("settings", {})}
         if made != {"format": FORMAT, **settings}:
             raise ValueError(f"the cache in {folder} was made with {made}, not {settings}; {hint}")
-        entries, self.storage = content.get("pairs"), content.get("storage")
-        is_whole = isinstance(entries, list) and all(map(_is_entry, entries))
-        if not is_whole or self.storage not in pair_storage.STORAGES:
+        entries: Any = content.get("pairs")
+        storage: Any = content.get("storage")
+        known = storage in pair_storage.STORAGES
+        if not isinstance(entries, list) or not all(map(_is_entry, entries)) or not known:
             raise ValueError(f"the cache in {folder} is damaged; {hint}")
+        self.storage = str(storage)
         wanted = [_identity(info) for info in infos]
         for entry, identity in zip(entries, wanted, strict=False):
             if entry["source"] != identity:

@@ -22,7 +22,7 @@ def consistent(sr: Tensor, lq: Tensor) -> tuple[Tensor, Deviation, Deviation]:
     Returns:
         The result in [0, 1], and how far reductions are from the input, before and after.
     """
-    size, large = lq.shape[-2:], sr.shape[-2:]
+    size, large = ((int(x.shape[-2]), int(x.shape[-1])) for x in (lq, sr))
     sr = sr.clamp(0, 1)
     before = deviation(imresize(sr, size=size), lq)
     for _ in range(_ROUNDS):

@@ -50,8 +50,8 @@ class HalfEDSR(Network):
         self.body_end = nn.Conv2d(channels, channels, 3, padding=1)
         self.unfold = UpsampleStage(channels, planes, 2)
         with torch.no_grad():  # what is added is little at first
-            self.unfold.conv.weight.mul_(0.1)
-            self.unfold.conv.bias.mul_(0.1)
+            for parameter in self.unfold.conv.parameters():
+                parameter.mul_(0.1)
 
     def run(self, lq: Any, go: Any) -> Any:
         """Fold, blocks inside a long skip, unfold, add the picture."""

@@ -42,7 +42,8 @@ class SelfEnsemble(nn.Module):
         if given is not None and given.graph is not None:
             raise TypeError("the self-ensemble makes a graph for each of its inputs: give none")
         total: Tensor | None = None
-        first, squares = None, 0.0
+        first: Tensor | None = None
+        squares: Tensor | float = 0.0
         for transform in itertools.product((False, True), repeat=3):
             part = _apply(lq, transform)
             if given is None or given.image_down is None:
