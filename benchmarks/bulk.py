@@ -75,7 +75,7 @@ def draw_pictures(folder: Path, count: int, size: int) -> None:
 
 
 def upscale(source: Path, out: Path, model: str, processes: int) -> None:
-    """Runs the command as a user does."""
+    """Run the command as a user does."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     words = ["-m", "ignn_toolbox", "upscale", str(source), "-o", str(out), "--model", model]
     subprocess.run(

@@ -68,11 +68,11 @@ def measure_data(
     side: int = 480,
     progress: Callable[[str], None] = lambda text: None,
 ) -> list[DataSpeed]:
-    """Draws pictures, keeps them in every way, and loads training batches from each.
+    """Draw pictures, keep them in every way, and load training batches from each.
 
     Args:
         folder: Empty folder to work in.
-        sources: Of :data:`SOURCES`.
+        sources: Of `SOURCES`.
         workers: Numbers of worker processes.
         pairs: Pairs to load from a cache; image files are slower, a quarter of them is loaded.
         lq_size: Side of an LR crop.

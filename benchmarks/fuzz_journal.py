@@ -185,7 +185,7 @@ def _names() -> list[str]:
 
 
 def _finished(folder: Path) -> Path:
-    """Makes a run that is done."""
+    """Make a run that is done."""
     rng = np.random.default_rng(0)
     (folder / "in").mkdir(parents=True)
     for name in _names():
@@ -202,7 +202,7 @@ def _finished(folder: Path) -> Path:
 
 
 def _killed(finished: Path, folder: Path) -> Path:
-    """Makes a run whose process died with half of the pictures done and three in its hands."""
+    """Make a run whose process died with half of the pictures done and three in its hands."""
     shutil.copytree(finished, folder)
     journal = folder / "out" / FOLDER
     for number in range(PICTURES // 2, PICTURES):

@@ -334,7 +334,7 @@ def _exif() -> bytes:
 
 
 def _change_chunk(data: bytes, rng: random.Random) -> bytes:
-    """Changes, doubles, moves or drops a chunk of a PNG file; its checksum is right."""
+    """Change, double, move or drop a chunk of a PNG file; its checksum is right."""
     chunks, place = [], 8
     while place < len(data):
         length = int.from_bytes(data[place : place + 4], "big")
@@ -361,7 +361,7 @@ def _change_chunk(data: bytes, rng: random.Random) -> bytes:
 
 
 def _change_tag(data: bytes, rng: random.Random) -> bytes:
-    """Writes another type, number or value into a tag of a TIFF file."""
+    """Write another type, number or value into a tag of a TIFF file."""
     order = "<" if data[:2] == b"II" else ">"
     if data[2:4] in (b"+\0", b"\0+"):  # of the large kind
         return extreme(data, rng)
@@ -385,7 +385,7 @@ def _change_tag(data: bytes, rng: random.Random) -> bytes:
 
 
 def _change_segment(data: bytes, rng: random.Random) -> bytes:
-    """Changes a marker, a length or a byte of a segment of a JPEG file."""
+    """Change a marker, a length or a byte of a segment of a JPEG file."""
     end = min(1000, len(data) - 4)
     places = [found.start() for found in re.finditer(rb"\xff[\xc0-\xfe]", data[:end])][1:]
     place = rng.choice(places)

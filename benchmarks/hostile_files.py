@@ -88,13 +88,13 @@ HOSTILE: dict[str, Callable[[], Any]] = {
 
 
 def write_hostile(kind: str, place: str, path: Path) -> None:
-    """Writes a checkpoint with a hostile object in one of its entries."""
+    """Write a checkpoint with a hostile object in one of its entries."""
     content = {"meta": {}, "state_dict": {"w": torch.zeros(2)}} | {place: {"x": HOSTILE[kind]()}}
     torch.save(content, path)
 
 
 def files(folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """Writes the files one after the other; yields kind, place and path."""
+    """Write the files one after the other; yields kind, place and path."""
     path = folder / "bad.pth"
     for kind in HOSTILE:
         for place in PLACES:

@@ -48,7 +48,7 @@ class Case:
 
 
 def tiny(name: str, num_neighbors: int = 5) -> Callable[[], nn.Module]:
-    """Makes the network of the base config ``name``."""
+    """Make the network of the base config ``name``."""
 
     def build() -> nn.Module:
         network = Config.fromfile(configs_dir() / "_base_" / "models" / f"{name}.py").model.network
@@ -60,7 +60,7 @@ def tiny(name: str, num_neighbors: int = 5) -> Callable[[], nn.Module]:
 
 
 def full(graph: bool, num_neighbors: int = 5) -> Callable[[], nn.Module]:
-    """Makes IGNN x2 or EDSR x2 of the papers' size."""
+    """Make IGNN x2 or EDSR x2 of the papers' size."""
 
     def build() -> nn.Module:
         aggregator = graph_config(256, 2) | {"num_neighbors": num_neighbors} if graph else None

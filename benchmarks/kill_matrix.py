@@ -80,7 +80,7 @@ def run(data: Path, work_dir: Path, options: dict[str, Any], resume: bool = Fals
 
 
 def in_a_process(*arguments: Any) -> None:
-    """Runs :func:`run` in a forked process, which may die."""
+    """Run `run` in a forked process, which may die."""
     process = multiprocessing.get_context("fork").Process(target=run, args=arguments)
     process.start()
     process.join()

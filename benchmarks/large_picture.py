@@ -61,7 +61,7 @@ def write_model(path: Path) -> None:
 
 
 def peak_of(command: list[str]) -> int:
-    """Runs a command: the most anonymous resident memory it ever had, in bytes."""
+    """Run a command: the most anonymous resident memory it ever had, in bytes."""
     process = subprocess.Popen(command)
     status, peak, told = Path(f"/proc/{process.pid}/status"), 0, 0
     started = time.perf_counter()

@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def run(root: Path, name: str, processes: int, options: list[str]) -> dict[str, Any]:
-    """Trains with a batch of 4 in all; returns the last checkpoint."""
+    """Train with a batch of 4 in all; return the last checkpoint."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def prepare(config: str, data: Path, work_dir: Path, far: Path) -> None:
-    """Makes a checkpoint of a late iteration from that of an early one."""
+    """Make a checkpoint of a late iteration from that of an early one."""
     start(config, data, work_dir, [], signal.SIGTERM)
     (early,) = work_dir.glob("iter_*.pth")
     content = load_checkpoint(early)

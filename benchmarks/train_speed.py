@@ -79,7 +79,7 @@ def clocks() -> tuple[float, float]:
 
 
 def elapsed(begun: tuple[float, float]) -> tuple[float, float]:
-    """Wall and processor seconds since :func:`clocks` was read."""
+    """Wall and processor seconds since `clocks` was read."""
     return tuple(now - then for now, then in zip(clocks(), begun, strict=True))
 
 

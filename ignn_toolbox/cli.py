@@ -50,7 +50,7 @@ _MODULES = {"import": "import_"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command.
+    """Run one command.
 
     Args:
         argv: The words after ``ignn``; those of the process by default.
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fill_closed_streams() -> None:
-    """Keeps files from taking the numbers of standard streams that a service or cron closed.
+    """Keep files from taking the numbers of standard streams that a service or cron closed.
 
     What is said there would go into them. `sys.stdin` and `sys.stdout` stay None, which tells.
     """
@@ -160,7 +160,7 @@ def _print_completion(shell: str) -> int:
 
 
 def _guarded(name: str, words: Sequence[str], owns_process: bool) -> int:
-    """Runs a command; whatever it raises becomes one line and a status."""
+    """Run a command; whatever it raises becomes one line and a status."""
     try:
         with _stopped_by_sigterm():
             return _run(name, words, owns_process)

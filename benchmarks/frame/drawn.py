@@ -10,7 +10,7 @@ from ignn_toolbox.images import write_image
 
 
 def draw_data(root: Path, images: int = 8, size: int = 240) -> None:
-    """Draws smooth random pictures into the layout of ``configs/_base_/datasets/bsds_t91.py``."""
+    """Draw smooth random pictures into the layout of ``configs/_base_/datasets/bsds_t91.py``."""
     rng = np.random.default_rng(0)
     names = [f"train/BSDS399/{index:03d}" for index in range(images)] + ["train/T91/t0"]
     for name in [*names, "train/BSDS399/held_out"]:

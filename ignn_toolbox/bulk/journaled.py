@@ -107,7 +107,7 @@ class JournaledRun:
     def _resume(
         self, job: Job, tries: int, folder: OutputFolder, tell: Callable[[str], None]
     ) -> Iterator[Outcome]:
-        """Deals with a picture that a dead process had in its hands."""
+        """Deal with a picture that a dead process had in its hands."""
         ledger = _JournalLedger(self.journal, self.output, tries + 1)
         if job.target is not None:
             remove_partial(job.target)

@@ -129,7 +129,7 @@ def journaled_run(
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keeps other starts of the run away, where the file system can."""
+    """Keep other starts of the run away, where the file system can."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(folder / "lock", wait=False))
@@ -159,7 +159,7 @@ def _sharing(device: str | None, processes: Processes) -> int:
 
 
 def _load(arguments: dict[str, Any], sharing: int) -> SRInferencer:
-    """Makes the inferencer of one of several processes, which leaves the others their memory."""
+    """Make the inferencer of one of several processes, which leaves the others their memory."""
     from ..restore.inferencer import SRInferencer
     from ..restore.memory import free_memory
 

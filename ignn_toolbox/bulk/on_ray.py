@@ -123,7 +123,7 @@ def _quiet_ray() -> Any:
 
 
 def _connect(ray: Any, workers: int | None, use_gpus: bool) -> Workers:
-    """Joins the cluster of ``RAY_ADDRESS``, or starts one on this machine."""
+    """Join the cluster of ``RAY_ADDRESS``, or start one on this machine."""
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     address = os.environ.get("RAY_ADDRESS")
     here: dict[str, float] = {

@@ -243,7 +243,7 @@ def _read(job: Job, options: WriteOptions, max_pixels: int) -> _Source:
 
 
 def _check_target(job: Job, options: WriteOptions) -> None:
-    """Refuses, before any work is done, an output that cannot be written."""
+    """Refuse, before any work is done, an output that cannot be written."""
     if job.target is None and sys.stdout is None:
         raise ValueError("standard output is closed; name a file with -o")
     if job.target is None or job.existing == OURS or not job.target.exists():
@@ -299,7 +299,7 @@ def _restore(
 
 @contextmanager
 def _whole(job: Job, target: Path, data: bytes, options: WriteOptions) -> Iterator[Path]:
-    """Writes a file under another name, for a look at it before it appears under its own."""
+    """Write a file under another name, for a look at it before it appears under its own."""
     may_replace = options.overwrite or job.existing == OURS
     if target.exists() and not may_replace:
         if job.existing == SAME and target.read_bytes() == data:

@@ -15,7 +15,7 @@ _SHARE = 0.05  # of the time so far, later on: a run of days needs no line every
 
 @contextmanager
 def progress_bar(label: str, silent: bool = False) -> Iterator[Callable[[float, int], None]]:
-    """Shows a bar with the remaining time on a terminal, and a line every few seconds elsewhere.
+    """Show a bar with the remaining time on a terminal, and a line every few seconds elsewhere.
 
     Args:
         label: What is being done.

@@ -115,7 +115,7 @@ def _run_journaled(
 
 
 def _work_here(run: JournaledRun, jobs: dict[int, Job], processes: Processes, voice: Voice) -> int:
-    """Does this process's share; returns the number of pictures that it restored."""
+    """Do this process's share; return the number of pictures that it restored."""
     parts = processes.share(run.journal.parts)
     mine = {number: jobs[number] for part in parts for number in run.journal.numbers(part)}
     jobs.clear()  # a million of them take a gigabyte
@@ -161,7 +161,7 @@ def _work_on_ray(
 
 
 def _say(outcome: Outcome, voice: Voice) -> None:
-    """Says what became of one picture, to those who asked for it."""
+    """Say what became of one picture, to those who asked for it."""
     job, how = outcome.job, outcome.restored
     target = None if job.target is None else str(job.target)
     fields: dict[str, Any] = {"input": job.name, "output": target, "status": outcome.status}
@@ -185,7 +185,7 @@ def _summarise(
     earlier: int = 0,
     journal: Path | None = None,
 ) -> int:
-    """Prints what became of the pictures; returns the exit status."""
+    """Print what became of the pictures; return the exit status."""
     parts = [f"{counts[DONE]} restored" + (f" ({earlier} of them earlier)" if earlier > 0 else "")]
     parts += [f"{counts[SKIPPED]} skipped"] if counts[SKIPPED] else []
     parts += [f"{counts[FAILED]} failed"] if counts[FAILED] else []

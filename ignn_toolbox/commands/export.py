@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes one file and says where it is."""
+    """Write one file and say where it is."""
     output, suffix = (
         (args.onnx, ".onnx") if args.onnx is not None else (args.safetensors, ".safetensors")
     )

@@ -31,7 +31,7 @@ A grid file:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Declare the command's arguments."""
     parser.add_argument("file", metavar="FILE", help="grid file, or its path among the configs")
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="folder of runs and tables (default: grids/<file>)"
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the grid; 1 when a variant failed, 130 when it was stopped."""
+    """Run the grid; 1 when a variant failed, 130 when it was stopped."""
     from ..engine.config import parse_options
     from ..engine.grid import load_grid
     from ..engine.grid_run import run_grid, shard_of, variant_results

@@ -17,7 +17,7 @@ The picture is the network's input; x counts columns and y rows, from 0 at the t
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Declare the command's arguments."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="picture to look into")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draws one figure and says where it is."""
+    """Draw one figure and say where it is."""
     from ..images import read_image
     from ..text import shown
     from ..visualization.figures import FORMATS, save_figure

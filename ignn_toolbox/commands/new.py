@@ -19,12 +19,12 @@ _NAME = "project_name"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Declare the command's arguments."""
     parser.add_argument("project", metavar="PROJECT", type=Path, help="folder, which is made")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Makes the project."""
+    """Make the project."""
     name = module_name(args.project)
     if args.project.exists():
         raise FileExistsError(f"{args.project} is there already; give a name that is not")

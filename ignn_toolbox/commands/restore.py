@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 0 when every picture was written or skipped as asked, else 1."""
+    """Return 0 when every picture was written or skipped as asked, else 1."""
     from ..restore.target import Target
     from . import _restoring
 

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until Ctrl-C or a polite kill; nothing of the pictures is left."""
+    """Serve until Ctrl-C or a polite kill; nothing of the pictures is left."""
     from ..serve import Limits, Studio
 
     limits = Limits(args.max_upload_mb, args.max_megapixels, args.max_stored_mb)
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _leave(status: int) -> None:
-    """Ends the process at once where threads still work for visitors, who have all gone."""
+    """End the process at once where threads still work for visitors, who have all gone."""
     if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -18,7 +18,7 @@ EXAMPLES = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares the command's arguments."""
+    """Declare the command's arguments."""
     parser.add_argument("config", metavar="CONFIG", help="config file, bundled config or zoo name")
     parser.add_argument(
         "--work-dir", metavar="DIR", help="checkpoints and logs (default: work_dirs/<config>)"
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Trains; returns 0, or 128 plus the signal's number after an orderly early stop."""
+    """Train; return 0, or 128 plus the signal's number after an orderly early stop."""
     from ..datasets.file_list import some
     from ..engine.config import load_config, parse_options
     from ..engine.train import train

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Returns 0 when every picture was written or skipped as asked, else 1.
+    """Return 0 when every picture was written or skipped as asked, else 1.
 
     Raises:
         ValueError: The factor is one that few mean, and ``--any-factor`` does not say so.

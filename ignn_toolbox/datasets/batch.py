@@ -27,7 +27,7 @@ class Batch(dict):
 
 
 def pack_batch(samples: Sequence[dict[str, Any]]) -> Batch:
-    """Joins what ``PackInputs`` made; the images are not stacked, their sizes may differ.
+    """Join what ``PackInputs`` made; the images are not stacked, their sizes may differ.
 
     Args:
         samples: ``dict(inputs, data_samples)`` of each image.

@@ -30,7 +30,7 @@ def files_by_stem(folder: Path) -> dict[str, Path]:
 
 
 def read_names(path: Path, known: set[str], where: str) -> set[str]:
-    """Reads the stems that a text file lists, one a line.
+    """Read the stems that a text file lists, one a line.
 
     Empty lines and lines that start with ``#`` are skipped. An image suffix and what BasicSR
     writes after the name (``0001_s001.png (480,480,3)``) are dropped.

@@ -27,7 +27,7 @@ Info = Mapping[str, Any]
 
 
 class PackedPairs:
-    """Read access to a folder written by :func:`pack_pairs`, in either storage.
+    """Read access to a folder written by `pack_pairs`, in either storage.
 
     Args:
         folder: The folder.
@@ -98,7 +98,7 @@ def pack_pairs(
     storage: str = "mmap",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[int, int]:
-    """Writes a cache, or goes on with one that was interrupted.
+    """Write a cache, or goes on with one that was interrupted.
 
     Args:
         folder: The folder, made when absent; an earlier cache in it of other files or settings is
@@ -147,7 +147,7 @@ def _pack(
     storage: str,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[int, list[dict[str, Any]]]:
-    """Writes the pixels and the journal; returns the pairs found there and all entries."""
+    """Write the pixels and the journal; return the pairs found there and all entries."""
     head = {"format": FORMAT, "settings": dict(settings)}
     entries = _done(folder, infos, head, storage)
     kept = len(entries)
@@ -225,7 +225,7 @@ def _is_entry(entry: Any) -> bool:
 
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
-    """Keeps other processes from making the same cache meanwhile."""
+    """Keep other processes from making the same cache meanwhile."""
     try:
         with locked(folder / ".lock", wait=False):
             yield

@@ -21,7 +21,7 @@ class PairDataset(BaseDataset):
     The pipeline receives ``dict(lq, gt, scale, name, dataset_name, lq_path, gt_path, rng)`` with
     ``lq`` (h, w, 3) and ``gt`` (scale h, scale w, 3), uint8 RGB, which it must not change in
     place. ``rng`` is a generator seeded by (seed, draw) when the data set is indexed by a
-    :class:`SampleIndex`, else ``None``.
+    `SampleIndex`, else ``None``.
 
     Args:
         gt_dir: Folder of HR images, or several.
@@ -81,7 +81,7 @@ class PairDataset(BaseDataset):
 
     @abstractmethod
     def load_pair(self, info: dict[str, Any]) -> Pair:
-        """Reads or makes one pair.
+        """Read or make one pair.
 
         Args:
             info: ``name``, ``gt_path`` and whatever the subclass listed.
@@ -91,7 +91,7 @@ class PairDataset(BaseDataset):
         """
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        """Lists ``dict(name, gt_path, lq_path)`` of every image, folder by folder."""
+        """List ``dict(name, gt_path, lq_path)`` of every image, folder by folder."""
         files = [files_by_stem(folder) for folder in self.gt_dirs]
         known = {stem for folder in files for stem in folder}
         where = ", ".join(map(str, self.gt_dirs))
@@ -113,7 +113,7 @@ class PairDataset(BaseDataset):
         ]
 
     def prepare_data(self, idx: int) -> Any:
-        """Runs the pipeline on one pair."""
+        """Run the pipeline on one pair."""
         info = self.get_data_info(idx)
         lq, gt = self._pair(info)
         rng = None
@@ -131,7 +131,7 @@ class PairDataset(BaseDataset):
     def build_cache(
         self, storage: str = "mmap", progress: Progress | None = None
     ) -> tuple[int, int]:
-        """Decodes all pairs into the folder that ``cache`` names, or goes on with that.
+        """Decode all pairs into the folder that ``cache`` names, or goes on with that.
 
         Args:
             storage: ``'mmap'``, one memory-mapped file, or ``'lmdb'``.

@@ -93,12 +93,12 @@ class MappedWriter:
         self._file = path.open("ab")
 
     def append(self, parts: Sequence[np.ndarray]) -> None:
-        """Writes the images of the next pair."""
+        """Write the images of the next pair."""
         for part in parts:
             self._file.write(part.data)
 
     def sync(self) -> None:
-        """Makes sure that what was written outlives a power cut."""
+        """Make sure that what was written outlives a power cut."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -107,7 +107,7 @@ class MappedWriter:
 
 
 class LmdbWriter:
-    """Puts pairs under consecutive numbers; see :class:`MappedWriter`."""
+    """Puts pairs under consecutive numbers; see `MappedWriter`."""
 
     def __init__(self, path: Path, sizes: Sequence[int]) -> None:
         self._count = len(sizes)
@@ -115,12 +115,12 @@ class LmdbWriter:
         self._transaction = self._environment.begin(write=True)
 
     def append(self, parts: Sequence[np.ndarray]) -> None:
-        """Writes the images of the next pair."""
+        """Write the images of the next pair."""
         self._transaction.put(_key(self._count), b"".join(part.data for part in parts))
         self._count += 1
 
     def sync(self) -> None:
-        """Makes sure that what was written outlives a power cut."""
+        """Make sure that what was written outlives a power cut."""
         self._transaction.commit()
         self._transaction = self._environment.begin(write=True)
 
@@ -130,12 +130,12 @@ class LmdbWriter:
 
 
 def reader(storage: str, folder: Path, sizes: Sequence[int]) -> PairReader:
-    """Opens the pairs of a cache."""
+    """Open the pairs of a cache."""
     return (LmdbReader if storage == "lmdb" else MappedReader)(folder, sizes)
 
 
 def writer(storage: str, path: Path, sizes: Sequence[int]) -> MappedWriter | LmdbWriter:
-    """Goes on writing pairs after those whose sizes are given."""
+    """Go on writing pairs after those whose sizes are given."""
     return (LmdbWriter if storage == "lmdb" else MappedWriter)(path, sizes)
 
 

@@ -36,11 +36,11 @@ class PairedImageDataset(PairDataset):
         scale: Upscaling factor.
         filename_tmpl: Stem of the LR file: ``{}`` stands for the HR file's, ``{scale}`` for the
             scale.
-        kwargs: As in :class:`PairDataset`.
+        kwargs: As in `PairDataset`.
 
     Raises:
-        FileNotFoundError: As in :class:`PairDataset`.
-        ValueError: As in :class:`PairDataset`; an HR file has no LR file; when a pair is loaded,
+        FileNotFoundError: As in `PairDataset`.
+        ValueError: As in `PairDataset`; an HR file has no LR file; when a pair is loaded,
             a file is damaged or the sizes do not fit.
     """
 

@@ -18,7 +18,7 @@ def run_all(
     progress: Progress | None = None,
     each: Callable[[Item, Result], None] | None = None,
 ) -> list[Result]:
-    """Runs a task on every item in threads; decoding and resizing leave the GIL.
+    """Run a task on every item in threads; decoding and resizing leave the GIL.
 
     Args:
         task: What to do; its first exception stops the rest.

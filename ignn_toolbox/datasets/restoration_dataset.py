@@ -39,11 +39,11 @@ class RestorationDataset(PairDataset):
             ``rgb2ycbcr``, rounded. Grey pictures stay as they are.
         planes: How many equal planes a picture of grey or luma is handed on as: 1, or 3 for
             networks of RGB.
-        kwargs: As in :class:`PairDataset`. A cache keeps the degraded images, too.
+        kwargs: As in `PairDataset`. A cache keeps the degraded images, too.
 
     Raises:
-        FileNotFoundError: As in :class:`PairDataset`.
-        ValueError: As in :class:`PairDataset`; the degradations reduce by another scale, or an
+        FileNotFoundError: As in `PairDataset`.
+        ValueError: As in `PairDataset`; the degradations reduce by another scale, or an
             argument is out of range; when a pair is loaded, the image is damaged or, reduced,
             smaller than the scale.
     """

@@ -23,7 +23,7 @@ _DEFAULT_PORT = "29500"
 
 
 def launch(launcher: str, config: Config) -> None:
-    """Joins this process to the others of its job and prepares the config for it.
+    """Join this process to the others of its job and prepare the config for it.
 
     Args:
         launcher: ``none`` (one process), ``pytorch`` (started by torchrun) or ``slurm`` (srun).
@@ -62,7 +62,7 @@ def launch(launcher: str, config: Config) -> None:
 
 
 def finish() -> None:
-    """Leaves the process group, if this process is in one."""
+    """Leave the process group, if this process is in one."""
     if dist.is_available() and dist.is_initialized():
         gc.collect()  # a wrapped model must go before the group that it talks through
         dist.destroy_process_group()

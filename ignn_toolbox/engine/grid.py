@@ -111,7 +111,7 @@ def load_grid(
     data_root: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Grid:
-    """Reads a grid file and checks all of its variants, so that none fails for a slip of the pen.
+    """Read a grid file and check all of its variants, so that none fails for a slip of the pen.
 
     Args:
         path: The file, or its path relative to the bundled configs.
@@ -233,7 +233,7 @@ def _variant(
 
 
 def _check_belongs(file: Path, config: Config, sections: tuple[str, ...] | None) -> None:
-    """Raises where a checkpoint's config differs, in the given sections or in all that matter."""
+    """Raise where a checkpoint's config differs, in the given sections or in all that matter."""
     meta = meta_of(load_checkpoint(file))
     now = plain(config.to_dict())
     before = meta.get("training_config") or {"model": meta.get("config")}
@@ -284,7 +284,7 @@ def _baseline(
 
 
 def _keep_sets(variants: list[Variant], wanted: list[str] | None) -> list[str]:
-    """Drops the test sets that are not wanted; returns the names of those that stay."""
+    """Drop the test sets that are not wanted; return the names of those that stay."""
     kept: list[str] = []
     for variant in variants:
         try:

@@ -35,13 +35,13 @@ def run_grid(
     shard: tuple[int, int] = (0, 1),
     report: Callable[[str], None] = print,
 ) -> Outcome:
-    """Trains and tests what is not finished.
+    """Train and test what is not finished.
 
     An interrupted training continues where it stopped. A variant that fails is reported, and the
     next one runs.
 
     Args:
-        grid: From :func:`ignn_toolbox.engine.grid.load_grid`.
+        grid: From `engine.grid.load_grid`.
         shard: Index i and count n: this process takes the variants i, i + n, i + 2n, ...
         report: Called with a line before and after each variant.
     """

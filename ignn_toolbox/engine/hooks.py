@@ -38,7 +38,7 @@ class RunStateHook(RuntimeInfoHook):
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Keeps the iteration's losses; publishes all that were kept when the log is due."""
+        """Keep the iteration's losses; publishes all that were kept when the log is due."""
         for name, value in (outputs or {}).items():
             kept = value.detach() if isinstance(value, torch.Tensor) else value
             self._unread.append((f"train/{name}", kept))
@@ -51,7 +51,7 @@ class RunStateHook(RuntimeInfoHook):
             self._publish(runner)
 
     def after_train(self, runner: Any) -> None:
-        """Publishes what is left."""
+        """Publish what is left."""
         self._publish(runner)
         super().after_train(runner)
 

@@ -30,7 +30,7 @@ class TrainingLog(LogProcessor):
         super().__init__(window_size=window_size, by_epoch=False)
 
     def get_log_after_iter(self, runner: Any, batch_idx: int, mode: str) -> tuple[dict, str]:
-        """Returns the figures, and the line that tells them."""
+        """Return the figures, and the line that tells them."""
         scalars = self._collect_scalars(
             self._parse_windows_size(runner, batch_idx, self.custom_cfg), runner, mode
         )
@@ -61,7 +61,7 @@ class TrainingLog(LogProcessor):
     def get_log_after_epoch(
         self, runner: Any, batch_idx: int, mode: str, with_non_scalar: bool = False
     ) -> tuple[dict, str]:
-        """Returns the figures of a validation or test, and the line that tells them."""
+        """Return the figures of a validation or test, and the line that tells them."""
         prefix = f"{mode}/"
         history = runner.message_hub.log_scalars
         tag = {

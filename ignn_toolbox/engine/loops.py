@@ -79,7 +79,7 @@ class IterationTrainLoop(BaseLoop):
         }
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Sets the position from which :meth:`run` goes on."""
+        """Set the position from which `run` goes on."""
         self.iter = state["iter"]
         self.samples_drawn = state["samples_drawn"]
         self.validated = state["validated"]
@@ -90,7 +90,7 @@ class IterationTrainLoop(BaseLoop):
         return due and iterations > self.validated and self.runner.val_loop is not None
 
     def run(self) -> torch.nn.Module:
-        """Trains until ``max_iters`` or until a hook sets ``stop_training``."""
+        """Train until ``max_iters`` or until a hook sets ``stop_training``."""
         runner = self.runner
         runner.call_hook("before_train")
         runner.call_hook("before_train_epoch")
@@ -155,7 +155,7 @@ class _MultiSetLoop(BaseLoop):
         self.evaluator = self.evaluators[0]
 
     def run(self) -> dict[str, float]:
-        """Evaluates every set.
+        """Evaluate every set.
 
         Returns:
             The figures of all sets, keys such as ``Set5/PSNR``.

@@ -102,7 +102,7 @@ class SafeOptimWrapper(OptimWrapper):
             yield
 
     def update_params(self, loss: torch.Tensor, step_kwargs: Any = None, zero_kwargs: Any = None):
-        """Adds the gradients of a loss, and updates the parameters when they are complete."""
+        """Add the gradients of a loss, and update the parameters when they are complete."""
         self.skip_reason = None
         # Neither nan nor minus infinity may lose the comparison; read when the step is complete.
         value = loss.detach()
@@ -112,7 +112,7 @@ class SafeOptimWrapper(OptimWrapper):
         super().update_params(loss, step_kwargs, zero_kwargs)
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
-        """Adds the gradients of a loss, scaled under fp16."""
+        """Add the gradients of a loss, scaled under fp16."""
         super().backward(self.scaler.scale(loss), **kwargs)
 
     def step(self, **kwargs: Any) -> None:
@@ -138,7 +138,7 @@ class SafeOptimWrapper(OptimWrapper):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores what :meth:`state_dict` returned."""
+        """Restore what `state_dict` returned."""
         state = dict(state_dict)
         scale, guard = state.pop("loss_scaler", None), state.pop("guard", None)
         if scale:

@@ -37,7 +37,7 @@ _MOST_VALUES, _DEEPEST = 100_000, 50  # of a training's config
 
 
 def check_same_run(meta: Mapping[str, Any], runner: Any, name: str) -> None:
-    """Compares the config that a checkpoint was trained with to the runner's.
+    """Compare the config that a checkpoint was trained with to the runner's.
 
     Raises:
         ValueError: Lists what differs, unless the runner allows a change; then it is logged.
@@ -56,7 +56,7 @@ def check_same_run(meta: Mapping[str, Any], runner: Any, name: str) -> None:
 
 
 def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Yields ``place: old -> new`` for each difference that changes a run's numbers."""
+    """Yield ``place: old -> new`` for each difference that changes a run's numbers."""
     for section in _DECISIVE:
         yield from _differences(before.get(section), after.get(section), section)
 
@@ -71,7 +71,7 @@ def run_digest(config: Mapping[str, Any]) -> str:
 def continue_schedules(
     runner: Any, checkpoint: Mapping[str, Any], fresh: list[dict[str, Any]]
 ) -> None:
-    """Gives the schedules their state back.
+    """Give the schedules their state back.
 
     Where a change of the schedules or the optimizer was allowed, the new ones are brought to the
     run's iteration instead.

@@ -42,13 +42,13 @@ class TrainingRunner(Runner):
     latest_metrics: dict[str, float] = {}
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """Builds the run's logger, which says what matters and outlives a full disk."""
+        """Build the run's logger, which says what matters and outlives a full disk."""
         logger = super().build_logger(*args, **kwargs)
         set_up(logger)
         return logger
 
     def build_model(self, model: Any) -> torch.nn.Module:
-        """Builds the restorer, in the memory format that ``channels_last`` asks for.
+        """Build the restorer, in the memory format that ``channels_last`` asks for.
 
         Raises:
             TypeError: What the config names is no model with mmengine's modes.
@@ -64,7 +64,7 @@ class TrainingRunner(Runner):
         return built
 
     def wrap_model(self, model_wrapper_cfg: Any, model: torch.nn.Module) -> torch.nn.Module:
-        """Puts the restorer where the config's ``device`` says; wraps it among several processes.
+        """Put the restorer where the config's ``device`` says; wraps it among several processes.
 
         Raises:
             ValueError: There is no such device here.
@@ -80,7 +80,7 @@ class TrainingRunner(Runner):
     def build_dataloader(
         dataloader: Any, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """Builds a loader whose batches are cheap to send between processes."""
+        """Build a loader whose batches are cheap to send between processes."""
         if isinstance(dataloader, dict):
             dataloader = {"collate_fn": pack_batch, **dataloader}
         return Runner.build_dataloader(dataloader, seed, diff_rank_seed)
@@ -95,7 +95,7 @@ class TrainingRunner(Runner):
 
     @master_only
     def dump_config(self) -> None:
-        """Writes the run's config into its work dir, as a config that can be loaded again."""
+        """Write the run's config into its work dir, as a config that can be loaded again."""
         name = Path(self.cfg.filename).name if self.cfg.filename else "run.py"
         sections = self.cfg.to_dict().items()
         text = "\n".join(f"{key} = {pformat(value, width=100)}" for key, value in sections)
@@ -107,7 +107,7 @@ class TrainingRunner(Runner):
         return self.model.module if is_model_wrapper(self.model) else self.model
 
     def load_or_resume(self) -> None:
-        """Continues a run, or starts from given weights, as ``resume`` and ``load_from`` say."""
+        """Continue a run, or start from given weights, as ``resume`` and ``load_from`` say."""
         if self._has_loaded:
             return
         if self._resume and self._load_from is None:
@@ -121,7 +121,7 @@ class TrainingRunner(Runner):
     def load_checkpoint(  # type: ignore[override]
         self, filename: str, map_location: Any = "cpu", **_: Any
     ) -> dict[str, Any]:
-        """Loads weights that must fit the model entirely.
+        """Load weights that must fit the model entirely.
 
         Raises:
             CheckpointError: They do not fit, or the file is damaged or unsafe.
@@ -132,7 +132,7 @@ class TrainingRunner(Runner):
         return checkpoint
 
     def resume(self, filename: str, *_: Any, **__: Any) -> None:  # type: ignore[override]
-        """Continues a run from one of its checkpoints.
+        """Continue a run from one of its checkpoints.
 
         Raises:
             CheckpointError: The file is damaged, unsafe, or holds weights only.
@@ -152,7 +152,7 @@ class TrainingRunner(Runner):
         by_epoch: bool = True,
         backend_args: dict[str, Any] | None = None,
     ) -> None:
-        """Writes a checkpoint of tensors and plain values, whole or not at all.
+        """Write a checkpoint of tensors and plain values, whole or not at all.
 
         Args:
             out_dir: Folder.
@@ -206,7 +206,7 @@ class TrainingRunner(Runner):
         }
 
     def _resume_latest(self) -> None:
-        """Takes the newest checkpoint that can be read; all processes take the same one."""
+        """Take the newest checkpoint that can be read; all processes take the same one."""
         found: list[Any] = [None]
         if is_main_process():
             remove_all_partial(self.work_dir)

@@ -31,12 +31,12 @@ def test(
     name: str | None = None,
     sets: Sequence[str] | None = None,
 ) -> Results | None:
-    """Scores a checkpoint on every benchmark set of a config that is there.
+    """Score a checkpoint on every benchmark set of a config that is there.
 
     Writes ``results.json`` and ``per_image.csv``, and on request the pictures.
 
     Args:
-        config: From :func:`ignn_toolbox.engine.config.load_config`.
+        config: From `engine.config.load_config`.
         checkpoint: Weights that fit the config's model; None for one that learns nothing.
         out_dir: Folder of what is written; by default ``test`` in the config's ``work_dir``, which
             is ``work_dirs/<config>`` if it names none.
@@ -131,7 +131,7 @@ def choose_sets(config: Config, wanted: Sequence[str] | None) -> list[str]:
 
 
 def keep_present_sets(config: Config) -> list[str]:
-    """Drops the test sets whose files are not there.
+    """Drop the test sets whose files are not there.
 
     Returns:
         Why each set was dropped, beginning with its name.

@@ -42,10 +42,10 @@ def train(
     launcher: str = "none",
     allow_config_change: bool = False,
 ) -> TrainingResult:
-    """Trains what a config describes.
+    """Train what a config describes.
 
     Args:
-        config: From :func:`ignn_toolbox.engine.config.load_config`.
+        config: From `engine.config.load_config`.
         work_dir: Folder of checkpoints and logs; ``work_dirs/<config>`` by default.
         resume: True continues from the newest readable checkpoint in ``work_dir``, if there is
             one; a path continues from that file.

@@ -76,7 +76,7 @@ def compare(
     figure: str = "psnr",
     recurrence: Mapping[tuple[str, str], float] | None = None,
 ) -> list[Comparison]:
-    """Compares method B with method A, set by set and protocol by protocol.
+    """Compare method B with method A, set by set and protocol by protocol.
 
     Args:
         a: Results of the method compared with.

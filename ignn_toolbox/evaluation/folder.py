@@ -44,14 +44,14 @@ def evaluate(
     crop_border: int | None = None,
     partial: bool = False,
 ) -> Evaluation:
-    """Scores a folder of results against a folder of ground truth.
+    """Score a folder of results against a folder of ground truth.
 
     Args:
         sr_dir: Folder of results (PNG, JPG, WebP, TIFF, BMP), named as
-            :func:`ignn_toolbox.evaluation.pairing.pair_folders` says.
+            `evaluation.pairing.pair_folders` says.
         gt_dir: Folder of ground truth.
         scale: Upscaling factor of the results.
-        protocol: One of :data:`ignn_toolbox.evaluation.protocols.PROTOCOLS`.
+        protocol: One of `evaluation.protocols.PROTOCOLS`.
         crop_border: Pixels to cut off each side; ``None`` means the scale.
         partial: Accept that some ground truth has no result.
 
@@ -87,15 +87,15 @@ def score_folder(
     perceptual: Sequence[Callable[[np.ndarray, np.ndarray], dict[str, float]]] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Scores every image under every protocol, on all cores.
+    """Score every image under every protocol, on all cores.
 
     Args:
-        sr_dir: As in :func:`evaluate`.
-        gt_dir: As in :func:`evaluate`.
-        scale: As in :func:`evaluate`.
+        sr_dir: As in `evaluate`.
+        gt_dir: As in `evaluate`.
+        scale: As in `evaluate`.
         protocols: Names of protocols.
-        crop_border: As in :func:`evaluate`.
-        partial: As in :func:`evaluate`.
+        crop_border: As in `evaluate`.
+        partial: As in `evaluate`.
         perceptual: Further metrics of a pair (H, W, 3), uint8; their figures join each record.
         progress: Called with (images done, images in all).
 
@@ -103,8 +103,8 @@ def score_folder(
         Records, image by image, and notes.
 
     Raises:
-        FileNotFoundError: As in :func:`evaluate`.
-        ValueError: As in :func:`evaluate`.
+        FileNotFoundError: As in `evaluate`.
+        ValueError: As in `evaluate`.
     """
     for protocol in protocols:
         check_protocol(protocol)
@@ -145,7 +145,7 @@ def score_folder(
 
 
 def load_pair(sr_path: Path, gt_path: Path, scale: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Reads a result and its ground truth and makes their sizes equal.
+    """Read a result and its ground truth and make their sizes equal.
 
     A difference below the scale is what cropping to a multiple of the scale leaves: the excess is
     cut at the bottom and right.

@@ -21,7 +21,7 @@ class SRMetric(BaseMetric):
     ``<set>/PSNR_<protocol>`` under others, so that several metrics can stand side by side.
 
     Args:
-        protocol: One of :data:`ignn_toolbox.evaluation.protocols.PROTOCOLS`.
+        protocol: One of `evaluation.protocols.PROTOCOLS`.
         crop_border: Pixels to cut off each side; ``None`` means the scale, as in the literature.
         save_dir: Folder for the predictions, written as ``<set>/<image>.png``; ``None`` writes
             none.
@@ -50,11 +50,11 @@ class SRMetric(BaseMetric):
         self.records: list[dict[str, Any]] = []
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Scores the predictions of one batch.
+        """Score the predictions of one batch.
 
         Args:
             data_batch: Holds the inputs.
-            data_samples: :class:`SRDataSample` as dicts, with ``gt_img`` and ``pred_img``.
+            data_samples: `SRDataSample` as dicts, with ``gt_img`` and ``pred_img``.
 
         Raises:
             ValueError: The sizes of a prediction and its ground truth differ, or the prediction is
@@ -93,7 +93,7 @@ class SRMetric(BaseMetric):
                 )
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """Averages the records of all processes.
+        """Average the records of all processes.
 
         Raises:
             ValueError: Nothing was scored.

@@ -25,7 +25,7 @@ class Pairing:
 
 
 def pair_folders(sr_dir: str | Path, gt_dir: str | Path, scale: int) -> Pairing:
-    """Joins the images of two folders by name.
+    """Join the images of two folders by name.
 
     Equal stems go together; then stems that are equal without the endings ``x2``, ``_x2`` (with the
     given scale), ``_SR``, ``_HR``, ``_GT`` and ``_LR``; then, when all that is left of the results

@@ -68,7 +68,7 @@ def paper_table(
     shipped: Sequence[Row] = (),
     labels: Mapping[str, str] | None = None,
 ) -> PaperTable:
-    """Builds a table of the paper.
+    """Build a table of the paper.
 
     Args:
         number: 1 to 6, the paper's number.

@@ -12,7 +12,7 @@ Metric = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
 def perceptual_metric(name: str) -> Metric:
-    """Builds a metric that takes a result and its ground truth (H, W, 3), uint8, RGB.
+    """Build a metric that takes a result and its ground truth (H, W, 3), uint8, RGB.
 
     Lower is better for both. LPIPS is that of AlexNet, version 0.1; the packages fetch or carry
     their networks' weights themselves.

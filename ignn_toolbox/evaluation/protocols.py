@@ -78,7 +78,7 @@ def psnr(sr: np.ndarray, gt: np.ndarray, crop_border: int, protocol: str = "y-fl
         gt: Ground truth of the same size, uint8 RGB.
         crop_border: Pixels to cut off each side, by convention the scale; protocols without a
             border cut none.
-        protocol: One of :data:`PROTOCOLS`.
+        protocol: One of `PROTOCOLS`.
 
     Returns:
         The ratio; infinite for equal images.
@@ -98,7 +98,7 @@ def ssim(sr: np.ndarray, gt: np.ndarray, crop_border: int, protocol: str = "y-fl
         gt: Ground truth of the same size, uint8 RGB.
         crop_border: Pixels to cut off each side, by convention the scale; protocols without a
             border cut none.
-        protocol: One of :data:`PROTOCOLS`.
+        protocol: One of `PROTOCOLS`.
 
     Raises:
         TypeError: An image is not uint8.
@@ -111,7 +111,7 @@ def ssim(sr: np.ndarray, gt: np.ndarray, crop_border: int, protocol: str = "y-fl
 def score(
     sr: np.ndarray, gt: np.ndarray, crop_border: int, protocol: str = "y-float"
 ) -> tuple[float, float]:
-    """PSNR and SSIM at once; arguments and errors as in :func:`psnr` and :func:`ssim`."""
+    """PSNR and SSIM at once; arguments and errors as in `psnr` and `ssim`."""
     sr, gt = compared_planes(sr, gt, crop_border, protocol)
     if min(sr.shape[:2]) < WINDOW:
         raise ValueError(
@@ -136,14 +136,14 @@ def compared_planes(
     Of three planes of a prediction for a grey picture the first one counts.
 
     Args:
-        sr: As in :func:`psnr`.
-        gt: As in :func:`psnr`.
-        crop_border: As in :func:`psnr`.
-        protocol: As in :func:`psnr`.
+        sr: As in `psnr`.
+        gt: As in `psnr`.
+        crop_border: As in `psnr`.
+        protocol: As in `psnr`.
 
     Raises:
-        TypeError: As in :func:`psnr`.
-        ValueError: As in :func:`psnr`; or a protocol of one plane is to compare colours.
+        TypeError: As in `psnr`.
+        ValueError: As in `psnr`; or a protocol of one plane is to compare colours.
     """
     check_protocol(protocol)
     how = PROTOCOLS[protocol]
@@ -191,7 +191,7 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
 
 def check_protocol(protocol: str) -> None:
-    """Raises ValueError for a name that is not a protocol's."""
+    """Raise ValueError for a name that is not a protocol's."""
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
 

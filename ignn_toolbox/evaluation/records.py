@@ -1,6 +1,6 @@
 """Per-image records, the plain rows that every table, comparison and report is made from.
 
-A record is a dict with the keys of :data:`FIELDS`. Figures are never rounded before they are
+A record is a dict with the keys of `FIELDS`. Figures are never rounded before they are
 printed, and a mean is always computed from the records it stands for.
 """
 
@@ -45,7 +45,7 @@ class Mean:
 
 
 def means(records: Iterable[dict[str, Any]]) -> list[Mean]:
-    """Averages records per (data set, protocol), in the order of their first appearance.
+    """Average records per (data set, protocol), in the order of their first appearance.
 
     Raises:
         ValueError: A figure is nan, or an image appears twice in a set.
@@ -74,7 +74,7 @@ def fields(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def write_csv(path: str | Path, records: Sequence[dict[str, Any]]) -> None:
-    """Writes records as CSV, one row an image and protocol, figures unrounded."""
+    """Write records as CSV, one row an image and protocol, figures unrounded."""
     columns = fields(records)
     rows = [[record.get(column) for column in columns] for record in records]
     write_bytes(path, encoded(csv_text([columns, *rows])))

@@ -23,7 +23,7 @@ class Results:
     Attributes:
         model: Name of the method, as tables print it.
         scale: Upscaling factor.
-        records: Per-image records, see :mod:`ignn_toolbox.evaluation.records`.
+        records: Per-image records, see `evaluation.records`.
         info: What else is worth keeping: config, checkpoint, its SHA-256, notes, folders.
         versions: Versions of the programs that computed the figures.
     """
@@ -41,7 +41,7 @@ class Results:
 
 
 def write_results(folder: str | Path, results: Results) -> Path:
-    """Writes ``results.json`` and ``per_image.csv`` into a folder.
+    """Write ``results.json`` and ``per_image.csv`` into a folder.
 
     Args:
         folder: Made when absent; earlier files of these names are replaced.
@@ -76,7 +76,7 @@ def write_results(folder: str | Path, results: Results) -> Path:
 
 
 def read_results(path: str | Path) -> Results:
-    """Reads what :func:`write_results` wrote.
+    """Read what `write_results` wrote.
 
     Args:
         path: ``results.json``, or the folder that holds it.

@@ -47,7 +47,7 @@ class Parity:
 
 
 def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str]) -> None:
-    """Writes an ONNX file: input ``lq`` (1, C, H, W), output ``sr``, any H and W.
+    """Write an ONNX file: input ``lq`` (1, C, H, W), output ``sr``, any H and W.
 
     In [0, 1], of the network's channels; the result is not clamped. The graph search is part of the
     file. Shorter sides than the network's ``min_size`` are not refused by the file: who runs it
@@ -96,7 +96,7 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
 
 
 def onnx_parity(network: Network, path: str | Path, threads: int = 1) -> list[Parity]:
-    """Runs a file in onnxruntime beside its network on noise of three sizes, odd ones too.
+    """Run a file in onnxruntime beside its network on noise of three sizes, odd ones too.
 
     Where a query's k-th and next neighbour are equally far but for rounding, either may be chosen,
     and the results differ around it. That is rare in noise; a picture in which it happens is

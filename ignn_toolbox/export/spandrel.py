@@ -22,7 +22,7 @@ ID = "ignn_toolbox"
 
 
 def register(untold: Untold = Untold(), registry: Any = None) -> None:
-    """Adds EDSR, IGNN and RCAN of this toolbox to spandrel.
+    """Add EDSR, IGNN and RCAN of this toolbox to spandrel.
 
     Args:
         untold: What the tensors do not tell, for all files that are loaded afterwards.

@@ -15,7 +15,7 @@ from .onnx import ExportError
 
 
 def export_safetensors(model: str | Path, checkpoint: str | Path | None, path: str | Path) -> None:
-    """Writes a model's weights, its config beside them, as a safetensors file.
+    """Write a model's weights, its config beside them, as a safetensors file.
 
     The file is a checkpoint of this toolbox: `init_model` and ``--checkpoint`` take it.
 

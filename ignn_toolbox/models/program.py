@@ -208,7 +208,7 @@ def _schedule(picture: Map, result: Map) -> Schedule:
     stages: list[Pass | Step] = []
 
     def go_over(targets: Iterable[Map]) -> None:
-        """Passes that store the targets, and what later passes need of the maps in between."""
+        """Pass that store the targets, and what later passes need of the maps in between."""
         wanted = set(targets)
         taken = _ancestors(wanted, stored)
         for m in _needed_later(taken, picture, consumers, done):

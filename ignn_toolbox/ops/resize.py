@@ -83,16 +83,16 @@ def imresize_uint8(
 
     Args:
         x: Images ``(..., H, W)``, uint8.
-        scale: As in :func:`imresize`.
-        size: As in :func:`imresize`.
-        border: As in :func:`imresize`.
+        scale: As in `imresize`.
+        size: As in `imresize`.
+        border: As in `imresize`.
 
     Returns:
         Images ``(..., h, w)``, uint8.
 
     Raises:
         TypeError: ``x`` is not uint8.
-        ValueError: As in :func:`imresize`.
+        ValueError: As in `imresize`.
     """
     if x.dtype != torch.uint8:
         raise TypeError(f"imresize_uint8 needs uint8 images, got {x.dtype}; use imresize")
@@ -127,7 +127,7 @@ def _output_size(
 def _passes(
     shape: torch.Size, height: int, width: int, scale: float | None
 ) -> list[tuple[int, int, float]]:
-    """Lists (axis, output length, scale factor) in MATLAB's order.
+    """List (axis, output length, scale factor) in MATLAB's order.
 
     The axis with the smaller factor comes first, the vertical one when they are equal.
     """

@@ -55,7 +55,7 @@ class SRInferencer:
     """Super-resolves pictures with one model.
 
     Args:
-        model: A zoo name, a config, a checkpoint of this toolbox (see :func:`init_model`), or a
+        model: A zoo name, a config, a checkpoint of this toolbox (see `init_model`), or a
             restorer.
         checkpoint: Weights to load in place of the model's own.
         device: Such as ``'cpu'`` or ``'cuda:1'``; by default the accelerator that torch finds
@@ -192,7 +192,7 @@ class SRInferencer:
         height: int | None = None,
         as_pil: bool = False,
     ) -> Iterator[Any]:
-        """Restores pictures one after the other, each when it is asked for.
+        """Restore pictures one after the other, each when it is asked for.
 
         Args:
             inputs: One of the following or an iterable of them: a path; an array ``(H, W)`` or
@@ -224,7 +224,7 @@ class SRInferencer:
         return self._iterate(iter(inputs), target, as_pil)
 
     def restore_picture(self, picture: Picture, target: Target = Target()) -> Picture:
-        """Restores a decoded picture; format, EXIF and colour profile stay."""
+        """Restore a decoded picture; format, EXIF and colour profile stay."""
         target = target.as_stored(picture.orientation)
         restored = self.restore_pixels(self._checked(picture.pixels, bands=True), target)
         rows, cols, _ = picture.pixels.shape
@@ -232,7 +232,7 @@ class SRInferencer:
         return replace(picture, pixels=self._in_range(restored), tags=tags)
 
     def restore_pixels(self, pixels: np.ndarray, target: Target = Target()) -> np.ndarray:
-        """Restores one array ``(H, W, C)``: uint8, uint16 or floating point in [0, 1].
+        """Restore one array ``(H, W, C)``: uint8, uint16 or floating point in [0, 1].
 
         More than four channels are bands, of which each is restored as grey.
         Colour under fully transparent pixels takes no part: it is replaced by that of the nearest

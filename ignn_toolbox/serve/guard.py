@@ -106,7 +106,7 @@ class Guard:
         return {**scope, "path": scope["path"].replace(shown, real)}
 
     def _veiled(self, send: Send, path: str) -> Send:
-        """Sends an answer with the folder's real name replaced wherever text is sent."""
+        """Send an answer with the folder's real name replaced wherever text is sent."""
         is_text = False
         held = b""
 
@@ -165,7 +165,7 @@ async def _whole(receive: Receive) -> bytes:
 
 
 def _given(body: bytes, receive: Receive) -> Receive:
-    """Gives a request's body that was read already, then what comes after it."""
+    """Give a request's body that was read already, then what comes after it."""
     left = [body]
 
     async def give() -> Message:

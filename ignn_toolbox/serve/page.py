@@ -135,7 +135,7 @@ def build_page(studio: Studio) -> gr.Blocks:
 
 
 def launch(page: gr.Blocks, studio: Studio, host: str, port: int | None, **options: Any) -> str:
-    """Serves the page until `page.close()`; returns its address.
+    """Serve the page until `page.close()`; return its address.
 
     Args:
         page: From `build_page`.
@@ -179,7 +179,7 @@ class _Actions:
         self.studio = studio
 
     def open(self, path: str | None) -> list[Any]:
-        """Shows the picture, clears all results."""
+        """Show the picture, clear all results."""
         cleared = [None, "", gr.DownloadButton(visible=False), None, gr.Dataframe(visible=False)]
         if path is None:
             return [None, *cleared]
@@ -194,7 +194,7 @@ class _Actions:
         tune: bool,
         progress: gr.Progress = _PROGRESS,
     ) -> list[Any]:
-        """Shows both enlargements and offers the model's for download."""
+        """Show both enlargements and offer the model's for download."""
         with _told():
             progress(0, desc="reading the picture")
             result = self.studio.enlarge(
@@ -204,7 +204,7 @@ class _Actions:
         return [(str(result.before), str(result.after)), result.summary, offered]
 
     def select(self, path: str | None, kind: str, scale: int, event: gr.SelectData) -> list[Any]:
-        """Shows the neighbours of the patch that was clicked."""
+        """Show the neighbours of the patch that was clicked."""
         with _told():
             found = self.studio.neighbours(_given(path), kind, scale, *event.index)
         return [str(found.figure), gr.Dataframe(found.rows, visible=True)]
@@ -230,7 +230,7 @@ def _given(path: str | None) -> str:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Shows what a user can mend as a message on the page; all else is a fault of ours."""
+    """Show what a user can mend as a message on the page; all else is a fault of ours."""
     try:
         yield
     except (ValueError, OSError) as error:

@@ -124,7 +124,7 @@ class Studio:
         self._stopped.set()
 
     def open(self, path: str | Path) -> Picture:
-        """Reads an uploaded picture and turns it upright.
+        """Read an uploaded picture and turn it upright.
 
         Raises:
             ValueError: It is no picture, damaged, or too large; without the upload's path.
@@ -159,7 +159,7 @@ class Studio:
         tune: bool = False,
         progress: Callable[[str, float], None] = lambda what, done: None,
     ) -> Enlarged:
-        """Enlarges an uploaded picture.
+        """Enlarge an uploaded picture.
 
         Args:
             path: The uploaded file.

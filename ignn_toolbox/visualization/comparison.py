@@ -59,7 +59,7 @@ def comparison_row(
     zoom: int = 4,
     columns: int = 3,
 ) -> np.ndarray:
-    """Draws one picture's comparison.
+    """Draw one picture's comparison.
 
     Crops are enlarged by repeating pixels, so that the drawing shows exactly what was computed.
 
@@ -97,7 +97,7 @@ def comparison_row(
 
 
 def stack_rows(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Puts drawings ``(H, W, 3)`` under one another, white to the right of the narrower ones."""
+    """Put drawings ``(H, W, 3)`` under one another, white to the right of the narrower ones."""
     width = max(row.shape[1] for row in rows)
     padded = [
         np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)

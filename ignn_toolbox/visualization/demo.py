@@ -72,7 +72,7 @@ def compare(
     scale: int,
     device: str | torch.device = "cpu",
 ) -> list[Result]:
-    """Shrinks a picture, restores it with bicubic and every model, and scores the results.
+    """Shrink a picture, restore it with bicubic and every model, and score the results.
 
     Args:
         original: RGB ``(H, W, 3)`` uint8, sides multiples of ``scale``.

@@ -109,7 +109,7 @@ def draw_recurrence(image: np.ndarray, values: np.ndarray) -> Figure:
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Writes a figure as PNG or PDF, by the file's suffix.
+    """Write a figure as PNG or PDF, by the file's suffix.
 
     Raises:
         ValueError: The suffix is another.

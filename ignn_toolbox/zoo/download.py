@@ -114,7 +114,7 @@ def fetch(urls: Sequence[str], sha256: str, target: Path, size: int | None = Non
 
 
 def _transfer(url: str, path: Path, size: int | None, progress: Progress) -> None:
-    """Writes what an address sends to a file.
+    """Write what an address sends to a file.
 
     Raises:
         ConnectionError: The transfer broke off.

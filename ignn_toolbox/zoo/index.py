@@ -62,7 +62,7 @@ class ZooModel:
         return self.weights is not None or self.parameters == 0
 
     def verify(self) -> Path | None:
-        """Returns the checkpoint's path, if any, after comparing its digest with the metafile's.
+        """Return the checkpoint's path, if any, after comparing its digest with the metafile's.
 
         A checkpoint that does not ship is downloaded unless it has been before.
 
@@ -150,10 +150,10 @@ def bundled_configs() -> dict[str, Path]:
 
 
 def resolve(name_or_path: str | Path) -> tuple[Path, Path | None]:
-    """Finds a config, and the zoo's checkpoint where the name is a zoo name.
+    """Find a config, and the zoo's checkpoint where the name is a zoo name.
 
     Args:
-        name_or_path: As in :func:`find_config`.
+        name_or_path: As in `find_config`.
 
     Returns:
         The config's path, and the verified checkpoint's path or None.
@@ -168,7 +168,7 @@ def resolve(name_or_path: str | Path) -> tuple[Path, Path | None]:
 
 
 def find_config(name_or_path: str | Path) -> Path:
-    """Finds a config; no checkpoint is looked for.
+    """Find a config; no checkpoint is looked for.
 
     Args:
         name_or_path: A zoo name (``ignn_tiny_x2``), a config file, the name of a bundled config

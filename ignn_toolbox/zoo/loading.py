@@ -28,7 +28,7 @@ def init_model(
     checkpoint: str | Path | None = None,
     device: str | torch.device = "cpu",
 ) -> Restorer:
-    """Builds a restorer in eval mode and loads its weights.
+    """Build a restorer in eval mode and load its weights.
 
     Args:
         config_or_name: A zoo name (its shipped weights are loaded unless ``checkpoint`` names

@@ -34,7 +34,7 @@ def publish(
     urls: Sequence[str] = (),
     upload_dir: Path = Path(),
 ) -> dict[str, Any]:
-    """Publishes a checkpoint under a zoo name.
+    """Publish a checkpoint under a zoo name.
 
     The optimizer, the training config and its local paths are left behind. The weights, and the
     model's card beside them, go to the package's own checkpoints, or where they will be downloaded
@@ -102,7 +102,7 @@ def _with_weights(
     results: Results,
     training: dict[str, Any],
 ) -> dict[str, Any]:
-    """Checks the checkpoint, writes its bare weights, and describes them."""
+    """Check the checkpoint, write its bare weights, and describe them."""
     content = load_checkpoint(checkpoint)
     measured = results.info.get("sha256")
     if measured != sha256(checkpoint):

@@ -60,13 +60,13 @@ class Takeover:
 
 @WEIGHT_INITIALIZERS.register_module(name="Pretrained")
 class Pretrained:
-    """Initialises a network with :func:`warm_start` and logs what was and was not taken over.
+    """Initialises a network with `warm_start` and logs what was and was not taken over.
 
     Replaces mmengine's initialiser of this name, which neither knows foreign files nor complains
     when nothing fits.
 
     Args:
-        checkpoint: See :func:`warm_start`.
+        checkpoint: See `warm_start`.
     """
 
     def __init__(self, checkpoint: str | Path) -> None:
@@ -87,7 +87,7 @@ class Pretrained:
 
 
 def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
-    """Copies every tensor that a network and a checkpoint have in common.
+    """Copy every tensor that a network and a checkpoint have in common.
 
     Blocks beyond those of the checkpoint start as identity, so that a network with more blocks, or
     with an aggregator that starts as identity, computes at first what the smaller one does.
@@ -95,7 +95,7 @@ def warm_start(module: nn.Module, checkpoint: str | Path) -> Takeover:
     Args:
         module: A network, or a restorer, whose network is meant.
         checkpoint: A checkpoint of this toolbox, one of other code (see
-            :func:`ignn_toolbox.zoo.importers.import_checkpoint`), or the name of a zoo model.
+            `zoo.importers.import_checkpoint`), or the name of a zoo model.
 
     Returns:
         What was and was not taken over.

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def grid(pictures: list[np.ndarray], columns: int) -> np.ndarray:
-    """Puts pictures (H, W, 3) into cells of the largest one's size, on white."""
+    """Put pictures (H, W, 3) into cells of the largest one's size, on white."""
     height = max(picture.shape[0] for picture in pictures) + GAP
     width = max(picture.shape[1] for picture in pictures) + GAP
     rows = -(-len(pictures) // columns)

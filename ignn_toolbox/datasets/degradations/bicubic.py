@@ -15,7 +15,7 @@ class BicubicDown(Degradation):
     Args:
         scale: Factor by which the picture becomes smaller.
         border: ``'symmetric'`` (current MATLAB) or ``'replicate'``, see
-            :func:`ignn_toolbox.ops.resize.imresize`.
+            `ops.resize.imresize`.
 
     Raises:
         ValueError: The border is unknown, or the scale is no positive whole number.

@@ -22,7 +22,7 @@ def make_lr(
     progress: Progress | None = None,
     each: Each | None = None,
 ) -> tuple[int, int]:
-    """Writes ``out_dir/X<scale>/<name>x<scale>.png`` for every image of a folder.
+    """Write ``out_dir/X<scale>/<name>x<scale>.png`` for every image of a folder.
 
     HR images are cut to a multiple of the scale first. What was made before and is newer than its
     HR image is kept.

@@ -33,7 +33,7 @@ class Origin:
 
 
 def lr_origin(lq: np.ndarray, gt: np.ndarray, scale: int) -> Origin:
-    """Compares an LR image with what MATLAB and other programs make of its HR image.
+    """Compare an LR image with what MATLAB and other programs make of its HR image.
 
     Args:
         lq: (h, w, 3), uint8.

@@ -11,7 +11,7 @@ SETTINGS = ".ignn_prepare.json"
 
 
 def up_to_date(outputs: Iterable[Path], source: Path) -> bool:
-    """Tells whether all outputs exist and none is older than their source.
+    """Tell whether all outputs exist and none is older than their source.
 
     Files are renamed into place, so one that exists is whole.
     """

@@ -46,7 +46,7 @@ def make_subimages(
     progress: Progress | None = None,
     each: Each | None = None,
 ) -> tuple[int, int]:
-    """Writes ``out_dir/HR/<name>_s001.png`` and ``out_dir/LR/X<scale>/<name>_s001.png``, ...
+    """Write ``out_dir/HR/<name>_s001.png`` and ``out_dir/LR/X<scale>/<name>_s001.png``, ...
 
     LR crops are cut from whole LR images: from files where ``lr_dir`` is given, else from MATLAB's
     bicubic of the HR image. Places are multiples of all scales, so the HR crops serve each of them.

@@ -97,7 +97,7 @@ class ModCrop:
 
 
 def modcrop(image: np.ndarray, divisor: int) -> np.ndarray:
-    """Cuts an image (H, W, ...) to multiples of ``divisor`` at its bottom and right; a view."""
+    """Cut an image (H, W, ...) to multiples of ``divisor`` at its bottom and right; a view."""
     height, width = image.shape[:2]
     return image[: height - height % divisor, : width - width % divisor]
 

@@ -15,7 +15,7 @@ class PackInputs:
     """Packs a pair into ``dict(inputs, data_samples)``.
 
     ``inputs`` is the LR image as a uint8 tensor (3, h, w), RGB; ``data_samples`` an
-    :class:`SRDataSample` with ``gt_img`` (3, scale h, scale w) likewise, and the names.
+    `SRDataSample` with ``gt_img`` (3, scale h, scale w) likewise, and the names.
     """
 
     def __call__(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ AXES = {"horizontal": 1, "vertical": 0}
 
 
 class _RandomTransform:
-    """Applies :meth:`change` to both images with probability ``prob``."""
+    """Applies `change` to both images with probability ``prob``."""
 
     def __init__(self, prob: float) -> None:
         if not 0 <= prob <= 1:

@@ -34,7 +34,7 @@ def write_figure(
     protocol: str = DEFAULT_PROTOCOL,
     data_root: Path | None = None,
 ) -> list[Path]:
-    """Draws one image's crop under every method, with PSNR/SSIM of the whole image.
+    """Draw one image's crop under every method, with PSNR/SSIM of the whole image.
 
     Args:
         results: Results of one scale with pictures, one a method.

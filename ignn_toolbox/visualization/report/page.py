@@ -39,7 +39,7 @@ def write_report(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Writes ``out/index.html`` and what it shows; it needs neither server nor network.
+    """Write ``out/index.html`` and what it shows; it needs neither server nor network.
 
     Args:
         results: Results of one scale, one a method.
@@ -81,10 +81,10 @@ def write_report(
 
 
 def check_results(results: Sequence[Results], protocol: str) -> int:
-    """Checks that results can stand side by side; returns their scale.
+    """Check that results can stand side by side; return their scale.
 
     Raises:
-        ValueError: As in :func:`write_report`.
+        ValueError: As in `write_report`.
     """
     scales = {item.scale for item in results}
     if len(scales) != 1:
@@ -103,7 +103,7 @@ def check_results(results: Sequence[Results], protocol: str) -> int:
 def _write_images(
     number: int, files: ImageFiles, scale: int, protocol: str, out: Path
 ) -> dict[str, Any]:
-    """Writes one image's pictures, error maps and thumbnail; returns what the page is told."""
+    """Write one image's pictures, error maps and thumbnail; return what the page is told."""
     pictures = load_pictures(files, scale)
     truth = pictures[TRUTH]
     folder = Path("images", f"{number:04}")  # names out of results are no paths

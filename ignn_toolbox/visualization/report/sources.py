@@ -41,7 +41,7 @@ class ImageFiles:
 def find_files(
     results: Sequence[Results], data_root: Path | None = None
 ) -> tuple[list[ImageFiles], list[str]]:
-    """Finds the pictures behind results.
+    """Find the pictures behind results.
 
     Args:
         results: Results of several methods at one scale.
@@ -87,7 +87,7 @@ def find_files(
 
 
 def load_pictures(files: ImageFiles, scale: int) -> dict[str, np.ndarray]:
-    """Reads one image's pictures.
+    """Read one image's pictures.
 
     Args:
         files: Its files.
