@@ -18,7 +18,8 @@ def test_every_registered_network_is_in_it():
     known = {
         name
         for name, component in MODELS.module_dict.items()
-        if issubclass(component, Network) and component.__module__.startswith("ignn_toolbox.")
+        if issubclass(component, Network)
+        and component.__module__.startswith("ignn_toolbox.models.")
     }
     configs = bundled_configs()
     assert {load_config(configs[case.config]).model.network.type for case in CASES} == known

@@ -321,9 +321,15 @@ def test_stdin_to_stdout(tiny_checkpoint, tmp_path):
     ("closed", "words", "status", "said"),
     [
         ("<&-", "- -o b.png", 1, "standard input is closed; name a file"),
-        (">&-", "a.png -o - --format png", 1, "standard output is closed; name a file with -o"),
-        ("<&- >&-", "a.png -o b.png", 0, "1 restored"),
-        ("2>&-", "a.png -o -", 0, ""),
+        pytest.param(
+            ">&-",
+            "a.png -o - --format png",
+            1,
+            "standard output is closed; name a file with -o",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("<&- >&-", "a.png -o b.png", 0, "1 restored", marks=pytest.mark.slow),
+        pytest.param("2>&-", "a.png -o -", 0, "", marks=pytest.mark.slow),
         ("<&- >&- 2>&-", "a.png -o b.png", 0, ""),
     ],
 )

@@ -51,7 +51,7 @@ VARIANTS = {
 EVERY_SECOND = {"default_hooks.checkpoint.interval": 2}
 
 
-QUICK = ("plain", "two workers")
+QUICK = ("plain",)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,9 @@ def test_a_killed_run_continues_bit_for_bit(train, tmp_path: Path, variant: str)
     assert same(state(tmp_path / "whole/iter_8.pth"), state(tmp_path / "cut/iter_8.pth"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_stops(train, tmp_path: Path, number: signal.Signals) -> None:
     train(tmp_path / "whole")
     before = signal.getsignal(number)
@@ -110,6 +112,7 @@ def test_a_stop_waits_for_accumulated_gradients(train, tmp_path: Path) -> None:
     assert result.iterations == 8
 
 
+@pytest.mark.slow
 def test_a_stop_before_validation_validates_on_resume(train, tmp_path: Path) -> None:
     result = train(tmp_path, at(3, signal.SIGTERM))
     assert (result.iterations, result.metrics) == (4, {})
@@ -118,6 +121,7 @@ def test_a_stop_before_validation_validates_on_resume(train, tmp_path: Path) -> 
     assert len(list(tmp_path.glob("best_*"))) == 1
 
 
+@pytest.mark.slow
 def test_damaged_and_half_written_files_are_passed_over(train, tmp_path: Path, caplog) -> None:
     whole = train(tmp_path / "whole").work_dir
     cut = train(tmp_path / "cut").work_dir

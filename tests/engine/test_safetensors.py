@@ -27,6 +27,7 @@ def test_models_are_built_from_it(both) -> None:
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_the_test_command_scores_it_alike(cli, both, config_file, data_root, tmp_path) -> None:
     tables = []
     for number, path in enumerate(both):
@@ -51,6 +52,7 @@ def test_upscale_uses_it(cli, both, tmp_path: Path) -> None:
     assert results[0] == results[1]
 
 
+@pytest.mark.slow
 def test_a_training_starts_from_it(train, both, tmp_path: Path) -> None:
     best, same = both
     ends = []

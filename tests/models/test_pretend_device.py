@@ -9,9 +9,8 @@ import pytest
 TESTS = Path(__file__).with_name("on_pretend_device.py")
 
 
-@pytest.mark.parametrize(
-    "which", [pytest.param("slow", marks=pytest.mark.slow), "not slow"], ids=["long", "quick"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["slow", "not slow"], ids=["long", "quick"])
 def test_on_pretend_device(which, repo_dir):
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-m", which, str(TESTS)]
     run = subprocess.run(command, cwd=repo_dir, capture_output=True, text=True)
