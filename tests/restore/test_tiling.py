@@ -194,7 +194,7 @@ def test_budget_decides_between_whole_and_tiles(monkeypatch):
         restore.report = print
         torch.testing.assert_close(restore(lq), network(lq), rtol=0, atol=1e-5)
     assert len(whole) == 1
-    assert tiles[0] == (160 * 112, 160 * 112)
+    assert tiles[0] == (1, 1)  # another callable than the network has no steps to count
     assert len(tiles) > 3
     assert tiles[-1][0] == tiles[-1][1]
 
