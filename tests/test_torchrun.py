@@ -48,6 +48,6 @@ def test_our_summary_is_the_last_thing_that_is_said(tmp_path: Path):
     )
     assert done.returncode == 1
     first, failed, last = done.stderr.splitlines()
-    assert first == "1 pictures: 0 restored, 1 failed"
+    assert first == "1 picture: 0 restored, 1 failed"
     assert "in/junk.png is not a picture" in failed
     assert "--retry-failed" in last
