@@ -11,8 +11,6 @@ from ignn_toolbox.ops import PatchGrid, Region, Search, fold, fold_cpu, keys, re
 from ignn_toolbox.ops.cuda import choice
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-if DEVICE == "cpu":
-    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
 
 pytestmark = pytest.mark.extras
 
