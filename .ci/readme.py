@@ -128,8 +128,12 @@ def run(block: Block) -> None:
     with subprocess.Popen(script, text=True, **streams) as process:
         assert process.stdout is not None
         seen = next((line for line in process.stdout if "http://" in line), None)
-        os.killpg(process.pid, signal.SIGINT)
-        process.communicate()
+        # not SIGINT, which what is started in the background ignores
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
     if seen is None:
         raise subprocess.CalledProcessError(process.returncode, script)
     print(seen, end="")
