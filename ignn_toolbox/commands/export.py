@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _onnx(args: argparse.Namespace, output: Path) -> int:
-    from ..export.onnx import TOLERANCE, ExportError, export_onnx, onnx_parity
+    from ..export.errors import ExportError
+    from ..export.onnx import TOLERANCE, export_onnx, onnx_parity
     from ..export.weights import file_metadata
     from ..files import write_whole
     from ..zoo.loading import init_model

@@ -1,5 +1,6 @@
 """Files for other programs: ONNX, safetensors, and a registration for spandrel."""
 
-from .onnx import ExportError, Parity, export_onnx, onnx_parity
+from .errors import ExportError
+from .onnx import Parity, export_onnx, onnx_parity
 
 __all__ = ["ExportError", "Parity", "export_onnx", "onnx_parity"]

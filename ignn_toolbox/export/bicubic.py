@@ -8,12 +8,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .errors import ExportError
+
 
 def imresize(x: Tensor, height: int, width: int, scale: float | None, border: str) -> Tensor:
     """The form of the operator `imresize`.
 
     Raises:
-        NotImplementedError: It does not enlarge by a whole number.
+        ExportError: It does not enlarge by a whole number: any other factor takes other weights at
+            every place, whose number a file for pictures of any size cannot know.
     """
     return enlarge(x, _whole(scale), border)
 
@@ -29,8 +32,9 @@ def imresize_uint8(x: Tensor, height: int, width: int, scale: float | None, bord
 
 def _whole(scale: float | None) -> int:
     if scale is None or scale != int(scale):
-        raise NotImplementedError(
-            f"bicubic resizing by {scale or 'a size'} has no exported form: only whole factors have"
+        raise ExportError(
+            f"its bicubic resizing by {scale or 'a size'} has no form in ONNX: only whole factors "
+            "have"
         )
     return int(scale)
 

@@ -28,6 +28,7 @@ from ..ops import (
 )
 from ..ops import weighted_sum as weighted
 from . import attention, bicubic, patches, search
+from .errors import ExportError
 
 
 class PlainForms(TorchFunctionMode):
@@ -159,7 +160,7 @@ def _weighted_sum(maps: Tensor, weights: Tensor) -> Tensor:
 def _adaptive_max_pool(x: Tensor, size: Sequence[int], return_indices: bool = False) -> Tensor:
     """Cells of as many pixels as the largest has; those beyond a cell's last one repeat it."""
     if return_indices:
-        raise NotImplementedError("places of largest values have no exported form")
+        raise ExportError("the places of a pool's largest values have no form in ONNX")
     for dim, count in zip((-2, -1), size, strict=True):
         length = x.shape[dim]
         number = torch.arange(count)[:, None]

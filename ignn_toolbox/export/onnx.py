@@ -15,6 +15,7 @@ import torch
 from ..files import write_whole
 from ..models.embedders.frozen import FrozenEmbedder
 from ..models.steps import Network
+from .errors import ExportError
 from .forms import PlainForms
 
 OPSET = 20
@@ -25,10 +26,6 @@ _TRACED = (67, 58)
 _COMPARED = ((64, 64), (65, 48), (41, 95))
 _PICTURES = 3  # of each size, at most
 _OPERATOR = (r"OpOverload\(op='([\w.]+)'", r"target=torch\.ops\.([\w.]+)")
-
-
-class ExportError(ValueError):
-    """A network that cannot be exported."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def export_onnx(network: Network, path: str | Path, metadata: Mapping[str, str])
             )
         except ImportError as error:
             raise ExportError(f"the ONNX exporter is not installed: {INSTALL}") from error
-        except (torch.onnx.OnnxExporterError, RuntimeError) as error:
+        except (torch.onnx.OnnxExporterError, RuntimeError, ExportError) as error:
             raise ExportError(_explained(type(network).__name__, error)) from error
     assert program is not None
     program.model.metadata_props.update(metadata)
@@ -154,6 +151,8 @@ def _explained(name: str, error: BaseException) -> str:
     while (cause := chain[-1].__cause__) is not None:
         chain.append(cause)
     for link in chain:
+        if isinstance(link, ExportError):
+            return f"{name} cannot be exported: {link}"
         for pattern in _OPERATOR:
             found = re.search(pattern, str(link))
             if found:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..ops.statistics import EPSILON
+from .errors import ExportError
 
 SIZE, STRIDE = 3, 2
 
@@ -15,10 +16,13 @@ def check_patches(size: int, stride: int) -> None:
     """Refuse patches that have no form here.
 
     Raises:
-        NotImplementedError: They are not 3x3 with stride 2.
+        ExportError: They are not 3x3 with stride 2, the only ones that a model of the papers has.
     """
     if (size, stride) != (SIZE, STRIDE):
-        raise NotImplementedError(f"patches of side {size}, {stride} apart, have no form here")
+        raise ExportError(
+            f"its patches of side {size}, {stride} apart, have no form in ONNX, which only those "
+            f"of side {SIZE}, {STRIDE} apart, have"
+        )
 
 
 def unfold(features: Tensor, block: int = 1) -> Tensor:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..stored_model import build_stored
-from .onnx import ExportError
+from .errors import ExportError
 from .recognise import PREFIX, Untold, is_ours, network_config
 
 ID = "ignn_toolbox"

@@ -11,7 +11,7 @@ from ..checkpoint import save_checkpoint
 from ..version import __version__
 from ..zoo.index import zoo_models
 from ..zoo.loading import load_model
-from .onnx import ExportError
+from .errors import ExportError
 
 
 def export_safetensors(model: str | Path, checkpoint: str | Path | None, path: str | Path) -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from ignn_toolbox.export import bicubic, patches
+from ignn_toolbox.export import ExportError, bicubic, patches
 from ignn_toolbox.export import search as form
 from ignn_toolbox.export.forms import PlainForms, forms
 from ignn_toolbox.models.aggregators.graph_agg import downsampled
@@ -105,7 +105,7 @@ def test_forms_are_the_operators(name):
 
 
 def test_other_bicubic_factors_are_refused():
-    with pytest.raises(NotImplementedError, match=r"by 1.5 has no exported form"):
+    with pytest.raises(ExportError, match=r"by 1.5 has no form in ONNX"):
         forms()[resize.imresize_operator](rand(1, 1, 8, 8), 12, 12, 1.5, "symmetric")
 
 

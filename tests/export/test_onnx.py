@@ -8,7 +8,7 @@ from ignn_toolbox.apis import init_model
 from ignn_toolbox.export import ExportError, export_onnx, onnx_parity
 from ignn_toolbox.export.onnx import TOLERANCE, onnx_session
 from ignn_toolbox.models import Network, NetworkSpec
-from ignn_toolbox.ops import Search, search
+from ignn_toolbox.ops import Search, imresize, search
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.visualization.demo import pictures
 
@@ -154,11 +154,22 @@ class _Branching(Network):
         return lq * 2 if lq.mean() > 0 else lq
 
 
+class _Resizing(Network):
+    spec = NetworkSpec(1)
+
+    def run(self, lq, go):
+        return imresize(lq, 1.5)
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
         (_Strange(), "_Strange cannot be exported: its operator `ignn_tests.strange`"),
         (_Branching(), "_Branching cannot be exported: it cannot be traced"),
+        (
+            _Resizing(),
+            "_Resizing cannot be exported: its bicubic resizing by 1.5 has no form in ONNX",
+        ),
     ],
 )
 def test_what_onnx_lacks_is_named_and_nothing_is_left(network, message, tmp_path):
