@@ -23,9 +23,8 @@ import torch
 from frame.table import write_table
 
 from ignn_toolbox.engine.config import load_config
-from ignn_toolbox.images import write_image
+from ignn_toolbox.images import read_picture, write_image
 from ignn_toolbox.registry import MODELS
-from ignn_toolbox.restore import read_picture
 from ignn_toolbox.restore.memory import parse_memory
 from ignn_toolbox.zoo import zoo_models
 

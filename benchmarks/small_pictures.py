@@ -29,10 +29,10 @@ from ignn_toolbox.images import write_image
 CHILD = """
 import json, sys, time
 from ignn_toolbox.cli import main
-from ignn_toolbox.restore import tiled_restorer
+from ignn_toolbox.restore import runner
 
 starts, ends, processor = [], [], []
-restore = tiled_restorer.TiledRestorer._in_one_piece
+restore = runner.TiledRestorer._in_one_piece
 
 def timed(self, lq):
     starts.append((time.thread_time(), time.perf_counter()))
@@ -41,7 +41,7 @@ def timed(self, lq):
     processor.append(time.process_time())
     return restored
 
-tiled_restorer.TiledRestorer._in_one_piece = timed
+runner.TiledRestorer._in_one_piece = timed
 status = main(sys.argv[2:])
 total = time.process_time() - processor[0], time.perf_counter() - ends[0][1]
 print(json.dumps([status, starts, ends, total]), file=open(sys.argv[1], "w"))
