@@ -5,35 +5,30 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ..devices import check_precision, find_device
 from ..images import (
     MAX_PIXELS,
     Picture,
-    checked_array,
     fill_transparent,
-    from_pillow,
-    in_range,
-    read_picture,
     to_pillow,
     upright,
 )
-from ..images.convert import tensor_to_arrays, to_array, to_tensor
+from ..images.convert import to_array, to_tensor
 from ..images.tiff_tags import enlarged_tags
 from ..models.colour import restore_in_colour
 from ..models.restorers import InternalLearning, Restorer, SelfEnsemble
 from ..models.restorers.internal_learning import parse_steps
-from ..models.spec import NetworkSpec
 from ..models.steps import Network
 from ..ops import imresize
-from ..zoo import DEFAULT_MODEL, zoo_models
+from ..zoo import DEFAULT_MODEL, siblings_of
 from ..zoo.loading import init_model
 from .consistency import consistent as back_projected
 from .consistency import wrapped
@@ -42,10 +37,10 @@ from .memory import parse_memory
 from .planner import TileMode
 from .purpose import as_mosaic, check_purpose
 from .runner import Progress, TiledRestorer, warn
+from .source import Source, back_in_range, checked, next_pictures
 from .target import Target
 
 Restore = Callable[[Tensor], Tensor]
-Source = str | Path | np.ndarray | Tensor | Image.Image
 
 _WRAPPED = 32  # pixels beyond each side of a seamless picture
 _LARGEST_GROWTH = 16  # in pixels: x4 is the largest scale of a network
@@ -158,7 +153,7 @@ class SRInferencer:
         self.inform: Callable[[str], None] = lambda text: None
         self._informed: set[str] = set()
         self._forecast = Forecast()
-        siblings = {} if checkpoint is not None else _zoo_siblings(model)
+        siblings = {} if checkpoint is not None else siblings_of(model)
         self._name = str(model)
         if not isinstance(model, str | Path):
             self._name = type(model.network).__name__
@@ -226,10 +221,10 @@ class SRInferencer:
     def restore_picture(self, picture: Picture, target: Target = Target()) -> Picture:
         """Restore a decoded picture; format, EXIF and colour profile stay."""
         target = target.as_stored(picture.orientation)
-        restored = self.restore_pixels(self._checked(picture.pixels, bands=True), target)
+        restored = self.restore_pixels(checked(picture.pixels, self._range, bands=True), target)
         rows, cols, _ = picture.pixels.shape
         tags = enlarged_tags(picture.tags, restored.shape[0] / rows, restored.shape[1] / cols)
-        return replace(picture, pixels=self._in_range(restored), tags=tags)
+        return replace(picture, pixels=back_in_range(restored, self._range), tags=tags)
 
     def restore_pixels(self, pixels: np.ndarray, target: Target = Target()) -> np.ndarray:
         """Restore one array ``(H, W, C)``: uint8, uint16 or floating point in [0, 1].
@@ -253,15 +248,6 @@ class SRInferencer:
             mask = imresize(to_tensor(alpha[:, :, None]), size=size)
             restored = torch.cat([restored, mask], 1)
         return to_array(restored, pixels.dtype)
-
-    def _checked(self, pixels: np.ndarray, bands: bool = False) -> np.ndarray:
-        """Pixels whose floating-point values were in `value_range`, with these in [0, 1]."""
-        given = self._range if _is_floating(pixels) else None
-        return checked_array(pixels, given, bands=bands)
-
-    def _in_range(self, pixels: np.ndarray) -> np.ndarray:
-        """The way back."""
-        return in_range(pixels, self._range) if self._range and _is_floating(pixels) else pixels
 
     def _output_size(self, pixels: np.ndarray, target: Target) -> tuple[int, int]:
         height, width, _ = pixels.shape
@@ -388,127 +374,19 @@ class SRInferencer:
 
     def _iterate(self, inputs: Iterator[Source], target: Target, as_pil: bool) -> Iterator[Any]:
         reader = ThreadPoolExecutor(1)
+        following_pictures = partial(next_pictures, inputs, self._range, self.max_pixels)
         try:
-            following = reader.submit(self._next_pictures, inputs)
+            following = reader.submit(following_pictures)
             while (batch := following.result()) is not None:
-                following = reader.submit(self._next_pictures, inputs)
+                following = reader.submit(following_pictures)
                 for taken in batch:
                     pixels = taken.pixels
                     flat = pixels[:, :, None] if pixels.ndim == 2 else pixels
                     restored = self.restore_pixels(flat, target.as_stored(taken.orientation))
-                    restored = upright(self._in_range(restored), taken.orientation)
+                    restored = upright(back_in_range(restored, self._range), taken.orientation)
                     if as_pil:
                         yield to_pillow(restored, taken.icc_profile)
                     else:
                         yield restored[:, :, 0] if pixels.ndim == 2 else restored
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
-
-    def _next_pictures(self, inputs: Iterator[Source]) -> list[Picture] | None:
-        """The next input's pictures, with values in [0, 1] or integers, ``(H, W)`` as given."""
-        try:
-            source = next(inputs)
-        except StopIteration:
-            return None
-        if isinstance(source, str | Path):
-            picture = read_picture(source, self.max_pixels)
-            return [replace(picture, pixels=self._checked(picture.pixels, bands=True))]
-        if isinstance(source, Image.Image):
-            return [from_pillow(source, self._range)]
-        if isinstance(source, Tensor):
-            given = self._range if source.is_floating_point() else None
-            return [Picture(pixels, "png") for pixels in tensor_to_arrays(source, given)]
-        if isinstance(source, np.ndarray):
-            return [Picture(self._checked(source), "png")]
-        raise TypeError(
-            f"{type(source).__name__} is no kind of picture; a path, an array, a tensor or an "
-            "image of Pillow's is needed"
-        )
-
-
-def upscale(
-    picture: Source,
-    model: str | Path | Restorer | SRInferencer = DEFAULT_MODEL,
-    *,
-    factor: float | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    as_pil: bool = False,
-    **options: Any,
-) -> Any:
-    """Super-resolve one picture: an array, or with ``as_pil`` an image of Pillow's.
-
-    Args:
-        picture: A path, array, tensor of one picture or Pillow's image; see `SRInferencer`.
-        model: What `SRInferencer` takes, or one, which is not loaded again for every picture.
-        factor: Output size over input size, if not the model's scale.
-        width: Output width; alone it keeps the aspect ratio.
-        height: Output height; alone it keeps the aspect ratio.
-        as_pil: Give an image of Pillow's.
-        **options: Further arguments of `SRInferencer`.
-
-    Raises:
-        TypeError: Options for an `SRInferencer` that is there already, or no picture.
-        ValueError: As `SRInferencer`; or several pictures.
-
-    Examples:
-        >>> from PIL import Image
-        >>> upscale(Image.new("RGB", (30, 20)), factor=3, as_pil=True, device="cpu").size
-        (90, 60)
-    """
-    if isinstance(model, SRInferencer) and options:
-        raise TypeError(f"{', '.join(options)}: say it where the SRInferencer is made")
-    if not isinstance(picture, Source):
-        raise TypeError(
-            f"{type(picture).__name__} is no picture; SRInferencer takes several, a path, array, "
-            "tensor or Pillow's image is one"
-        )
-    if isinstance(picture, Tensor) and picture.ndim == 4 and len(picture) != 1:
-        raise ValueError(f"a tensor of {len(picture)} pictures; SRInferencer takes several")
-    inferencer = model if isinstance(model, SRInferencer) else SRInferencer(model, **options)
-    size = dict(factor=factor, width=width, height=height)
-    return next(inferencer([picture], **size, as_pil=as_pil))  # type: ignore[arg-type]
-
-
-def restore(
-    picture: Source,
-    model: str | Path | Restorer | SRInferencer,
-    *,
-    as_pil: bool = False,
-    **options: Any,
-) -> Any:
-    """Restore one picture at its own size: noise, JPEG artefacts, mosaics, as the model is for.
-
-    Args:
-        picture: As in `upscale`.
-        model: As in `upscale`.
-        as_pil: As in `upscale`.
-        **options: As in `upscale`.
-
-    Raises:
-        TypeError: As in `upscale`.
-        ValueError: As in `upscale`; or the model enlarges.
-
-    Examples:
-        >>> from PIL import Image
-        >>> restore(Image.new("RGB", (30, 20)), "denoise_tiny", as_pil=True, device="cpu").size
-        (30, 20)
-    """
-    if isinstance(model, SRInferencer):
-        check_purpose(NetworkSpec(model.scale), "this SRInferencer", keeps_size=True)
-    else:
-        options["keeps_size"] = True
-    return upscale(picture, model, as_pil=as_pil, **options)
-
-
-def _is_floating(pixels: np.ndarray) -> bool:
-    return np.issubdtype(pixels.dtype, np.floating)
-
-
-def _zoo_siblings(model: str | Path | Restorer) -> dict[int, str]:
-    """Zoo names of a zoo model's kind by scale: ``ignn_tiny_x2``, ``ignn_tiny_x3``, ..."""
-    models = zoo_models()
-    if not isinstance(model, str) or model not in models:
-        return {}
-    stem = model.removesuffix(f"_x{models[model].scale}")
-    return {m.scale: name for name, m in models.items() if name == f"{stem}_x{m.scale}"}

@@ -7,6 +7,7 @@ from .index import (
     described_models,
     list_models,
     resolve,
+    siblings_of,
     zoo_models,
 )
 from .paths import checkpoints_dir, configs_dir
@@ -20,5 +21,6 @@ __all__ = [
     "configs_dir",
     "list_models",
     "resolve",
+    "siblings_of",
     "zoo_models",
 ]

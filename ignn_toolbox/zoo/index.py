@@ -142,6 +142,22 @@ def list_models(pattern: str = "*") -> list[str]:
     return sorted(fnmatch.filter(zoo_models(), pattern))
 
 
+def siblings_of(model: object) -> dict[int, str]:
+    """Find a zoo model's kind at every scale: ``ignn_tiny_x2``, ``ignn_tiny_x3``, ...
+
+    Args:
+        model: A zoo name; what is none has no siblings.
+
+    Returns:
+        Zoo names by scale, the model's own among them.
+    """
+    models = zoo_models()
+    if not isinstance(model, str) or model not in models:
+        return {}
+    stem = model.removesuffix(f"_x{models[model].scale}")
+    return {m.scale: name for name, m in models.items() if name == f"{stem}_x{m.scale}"}
+
+
 def bundled_configs() -> dict[str, Path]:
     """The bundled configs that can be trained, by file stem; ``_base_`` parts are left out."""
     root = configs_dir()

@@ -12,6 +12,7 @@ from ignn_toolbox.ops import imresize
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.restore import SRInferencer, Target, forecast, upscale
 from ignn_toolbox.restore import inferencer as inferencer_module
+from ignn_toolbox.zoo import index
 
 
 def doubled(pixels):
@@ -195,7 +196,7 @@ def test_nearest_scale_of_the_same_kind_restores(factor, scale, monkeypatch):
         return restorer
 
     zoo = {name: Entry(int(name[-1])) for name in ("a_x2", "a_x3", "a_x4", "b_x2", "c_a_x2")}
-    monkeypatch.setattr(inferencer_module, "zoo_models", lambda: zoo)
+    monkeypatch.setattr(index, "zoo_models", lambda: zoo)
     monkeypatch.setattr(inferencer_module, "init_model", load)
     list(SRInferencer("a_x2", device="cpu")(noise(np.uint8, 20, 30, 3), factor=factor))
     assert used == [scale]
