@@ -9,6 +9,7 @@ import torch
 
 from ignn_toolbox.engine.config import load_config
 from ignn_toolbox.engine.grid import load_grid
+from ignn_toolbox.models.aggregators.base import Aggregator, HostedBlock
 from ignn_toolbox.registry import MODELS
 from ignn_toolbox.zoo import bundled_configs, configs_dir, described_models
 from ignn_toolbox.zoo.importers import foreign_kinds
@@ -143,6 +144,24 @@ def test_small_rivals_share_one_budget(grid, tmp_path):
         with torch.device("meta"):
             network = MODELS.build(own["model"]).network
         assert sum(p.numel() for p in network.parameters()) <= 300_000
+
+
+@pytest.mark.slow
+def test_every_aggregator_is_in_a_config_or_in_the_grid_of_hosted_parts(tmp_path):
+    models = [load_config(name).model for name in bundled_configs()]
+    for variant in load_grid("ablation_tiny/hosted.yml", tmp_path).variants:
+        models.append(variant.config.model)
+        with torch.device("meta"):
+            network = MODELS.build(variant.config.model.to_dict()).network
+        assert network.spec.min_size <= variant.config.lq_size, variant.label
+    used = {(model.network.get("aggregator") or {}).get("type") for model in models}
+    registered = {
+        name
+        for name, part in MODELS.module_dict.items()
+        if part.__module__.startswith("ignn_toolbox.models.aggregators")
+        and issubclass(part, Aggregator | HostedBlock)
+    }
+    assert registered <= used
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
